@@ -1,0 +1,72 @@
+"""ASGI middleware that keeps per-principal behavioural budgets.
+
+Honest principals keep their whole budget. A harvest of the model loses it as one body, however many accounts carry it.
+
+    app.add_middleware(RateLimitMiddleware, policy=Policy())
+"""
+
+from ratelimit.budget import Budget
+from ratelimit.clock import Clock, ManualClock, SystemClock
+from ratelimit.cohort import ByLink, ByShape, ByTemplate, CohortRule
+from ratelimit.decision import Cause, Decision, Mode, Reason, Remaining, Tier
+from ratelimit.dialects import AnthropicMessages, Dialect, OpenAIChat, Plain, Refusal
+from ratelimit.errors import DiscoveryError, PolicyError, RatelimitError, StoreError
+from ratelimit.evidence import Ladder
+from ratelimit.identify import APIKey, ClientIP, EndUser, FirstOf, Header, Resolver
+from ratelimit.middleware import RateLimitMiddleware
+from ratelimit.policy import Policy
+from ratelimit.presumption import Presumption
+from ratelimit.principal import Principal
+from ratelimit.prompt import Prompt, Reading, Unreadable
+from ratelimit.request import Request
+from ratelimit.signals import Affinity, CohortSignal, Coverage, PrincipalSignal
+from ratelimit.stores import MemoryStore, Store
+from ratelimit.trust import Trust
+
+__all__ = [
+    "APIKey",
+    "Affinity",
+    "AnthropicMessages",
+    "Budget",
+    "ByLink",
+    "ByShape",
+    "ByTemplate",
+    "Cause",
+    "ClientIP",
+    "Clock",
+    "CohortRule",
+    "CohortSignal",
+    "Coverage",
+    "Decision",
+    "Dialect",
+    "DiscoveryError",
+    "EndUser",
+    "FirstOf",
+    "Header",
+    "Ladder",
+    "ManualClock",
+    "MemoryStore",
+    "Mode",
+    "OpenAIChat",
+    "Plain",
+    "Policy",
+    "PolicyError",
+    "Presumption",
+    "Principal",
+    "PrincipalSignal",
+    "Prompt",
+    "RateLimitMiddleware",
+    "RatelimitError",
+    "Reading",
+    "Reason",
+    "Refusal",
+    "Remaining",
+    "Request",
+    "Resolver",
+    "Store",
+    "StoreError",
+    "SystemClock",
+    "Tier",
+    "Trust",
+    "Unreadable",
+]

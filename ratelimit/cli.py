@@ -1,0 +1,97 @@
+"""The command ``ratelimit``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_DISTRIBUTION = "behavioral-ratelimit"
+
+#: The exit codes: as argparse has it for wrong arguments, and as shells have it for Ctrl-C.
+_WRONG, _INTERRUPTED = 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line *arguments* (default: the process's own) and return the exit code.
+
+    0: done. 2: the arguments are wrong, or an extra is not installed. 130: stopped by Ctrl-C.
+    """
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.command is None:
+        parser.print_help(sys.stderr)
+        return _WRONG
+    try:
+        code: int = chosen.command(chosen)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ratelimit", description="Behavioural budgets for ASGI applications.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands", metavar="command")
+    demo = commands.add_parser(
+        "demo",
+        help="watch a harvest lose its budget while honest people keep theirs",
+        description="Starts a real server with a toy model and sends it, over HTTP, honest traffic and a campaign "
+        "spread over many accounts: once behind a fixed quota, once behind behavioural budgets. Needs the extra "
+        "'demo'. Ctrl-C stops it, prints what came of it so far and exits with 130.",
+    )
+    demo.add_argument("--seconds", type=_number(float, 1, 3600), default=50.0, metavar="S",
+                      help="how long the load takes, 1 to 3600 (default 50); a slow machine may take twice that")
+    demo.add_argument("--accounts", type=_number(int, 1, 100_000), default=120, metavar="N",
+                      help="accounts of the campaign, 1 to 100000 (default 120)")
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="what is asked follows from it (default 1)")
+    demo.add_argument("--port", type=_number(int, 0, 65_535), default=0, metavar="P",
+                      help="port on 127.0.0.1 (default 0: any that is free)")
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    try:
+        from ratelimit.demo.run import Options, run  # noqa: PLC0415 (only this command needs the extra)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in {"httpx", "rich", "uvicorn"}:
+            raise
+        return _complain(f"ratelimit demo needs {missing}: pip install '{_DISTRIBUTION}[demo]'")
+    options = Options(seconds=chosen.seconds, accounts=chosen.accounts, seed=chosen.seed, port=chosen.port)
+    try:
+        return run(options)
+    except OSError as error:
+        return _complain(f"ratelimit demo: port {chosen.port} on 127.0.0.1 cannot be used ({error.strerror}); choose "
+                         "another, or leave --port out")
+
+
+def _complain(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return _WRONG
+
+
+def _number(kind: Callable[[str], float], least: float, most: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:  # not-a-number is refused as well
+            raise argparse.ArgumentTypeError(f"must be a number from {least} to {most}, got {text!r}")
+        return value
+
+    return read
+
+
+def _version() -> str:
+    try:
+        return version(_DISTRIBUTION)
+    except PackageNotFoundError:
+        return "(not installed)"

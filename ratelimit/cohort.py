@@ -1,0 +1,119 @@
+"""Which principals move together: by the shape of what they send, and by what an operator knows to tie them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ratelimit.errors import refuse_invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ratelimit.principal import Principal
+    from ratelimit.request import Request
+
+#: Characters of the system text that count towards a shape; a script's part comes first.
+_SYSTEM = 2048
+
+#: Characters in which a template's opening words are looked for.
+_OPENING = 256
+
+
+class CohortRule(Protocol):
+    """Names the cohorts of one request, as (kind, value) pairs; the value is hashed before anything stores it."""
+
+    @property
+    def presumed(self) -> bool:
+        """Whether a newcomer counts as innocent when such a cohort is tightened."""
+        ...
+
+    @property
+    def met(self) -> int:
+        """How often a value must have been met in answered requests before it makes a cohort; 0 to 255."""
+        ...
+
+    def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:
+        """Yield each cohort's kind and value."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ByShape:
+    """Principals whose requests have one shape: system text, parameters and client, everything but the payload.
+
+    client_link  the link that tells the client program, if the principal has it; else the User-Agent header does.
+
+    Strangers share popular shapes. That costs them nothing: members whose own behaviour clears them are not judged with
+    the rest.
+    """
+
+    client_link: str = "client"
+    presumed: bool = True
+    met: int = 0
+
+    def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:
+        """Yield one cohort a distinct shape among the request's prompts; none for a body that was not read."""
+        client = principal.links.get(self.client_link) or request.header("user-agent") or ""
+        shapes = {(prompt.system[:_SYSTEM], prompt.parameters) for prompt in request.reading.prompts}
+        for system, parameters in sorted(shapes)[:1] if len(shapes) > 1 else shapes:
+            yield "shape", f"{client}\x1f{parameters}\x1f{system}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ByTemplate:
+    """Principals whose prompts of one shape open with the same words: what a script puts before every payload.
+
+    words  how many words of the opening count; 1 or more.
+
+    Most openings are nobody's template, so one must be *met* before it makes a cohort. Who sends the template of a
+    harvest is not presumed innocent (see ``Presumption``).
+    """
+
+    words: int = 7
+    client_link: str = "client"
+    presumed: bool = False
+    met: int = 2
+
+    def __post_init__(self) -> None:
+        refuse_invalid("ByTemplate", [f"words: must be at least 1, got {self.words!r}"] if self.words < 1 else [])
+
+    def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:
+        """Yield one cohort for the opening of the first prompt; none for a body that was not read."""
+        for prompt in request.reading.prompts[:1]:
+            opening = " ".join(prompt.text[:_OPENING].split(maxsplit=self.words)[: self.words])
+            client = principal.links.get(self.client_link) or request.header("user-agent") or ""
+            yield "template", f"{opening}\x1f{client}\x1f{prompt.parameters}\x1f{prompt.system[:_SYSTEM]}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ByLink:
+    """Principals that share a link: a network, a payment, a referrer, whatever ``Principal.links`` tells.
+
+    kinds   the links that tie; ``None``: every link but those in *except_*.
+    except_ links that say too little: by default ``client``, which is a part of the shape.
+    most    links that count for one principal, in alphabetical order; 1 or more.
+    """
+
+    kinds: tuple[str, ...] | None = None
+    except_: tuple[str, ...] = ("client",)
+    most: int = 6
+    presumed: bool = True
+    met: int = 0
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.most < 1:
+            problems.append(f"most: must be at least 1, got {self.most!r}; to use no links leave ByLink out")
+        if self.kinds is not None and not self.kinds:
+            problems.append("kinds: must not be empty; to use no links leave ByLink out")
+        refuse_invalid("ByLink", problems)
+
+    def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:  # noqa: ARG002 (the protocol's)
+        """Yield one cohort a link."""
+        kinds = [kind for kind in sorted(principal.links) if self._ties(kind)]
+        for kind in kinds[: self.most]:
+            yield kind, principal.links[kind]
+
+    def _ties(self, kind: str) -> bool:
+        return kind in self.kinds if self.kinds is not None else kind not in self.except_

@@ -1,0 +1,91 @@
+"""Anthropic messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+from msgspec import Raw
+
+from ratelimit.dialects.chat import Message, conversation, string, system_text
+from ratelimit.dialects.errors import JSON, encoded
+from ratelimit.dialects.parameters import canonical
+from ratelimit.dialects.wire import read_json
+from ratelimit.prompt import Reading
+
+if TYPE_CHECKING:
+    from ratelimit.dialects.base import Refusal
+
+
+class _Metadata(msgspec.Struct, gc=False):
+    user_id: Raw = Raw()
+
+
+class _Body(msgspec.Struct, gc=False):
+    messages: list[Message] = []
+    system: Raw = Raw()
+    metadata: Raw = Raw()
+    # From here on: parameters, in the order of their canonical text.
+    model: Raw = Raw()
+    max_tokens: Raw = Raw()
+    temperature: Raw = Raw()
+    top_p: Raw = Raw()
+    top_k: Raw = Raw()
+    stop_sequences: Raw = Raw()
+    tools: Raw = Raw()
+    tool_choice: Raw = Raw()
+    thinking: Raw = Raw()
+    output_config: Raw = Raw()
+    output_format: Raw = Raw()
+    mcp_servers: Raw = Raw()
+    context_management: Raw = Raw()
+
+
+_PARAMETERS = _Body.__struct_fields__[3:]
+_body = msgspec.json.Decoder(_Body)
+_metadata = msgspec.json.Decoder(_Metadata)
+_ENDS = ("/messages", "/messages/count_tokens")
+
+_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    529: "overloaded_error",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AnthropicMessages:
+    """``.../messages`` and ``.../messages/count_tokens``, which has the same body; not ``.../messages/batches``.
+
+    The end user is the body's ``metadata.user_id``.
+    """
+
+    name: ClassVar[str] = "anthropic-messages"
+
+    def claims(self, path: str) -> bool:
+        """Say whether *path* ends as this API's do; ``/threads/{id}/messages`` is another's."""
+        return path.rstrip("/").endswith(_ENDS) and "/threads/" not in path
+
+    def read(self, body: bytes) -> Reading:
+        """Read a whole, uncompressed *body*."""
+        return read_json(self.name, body, self._parse)
+
+    def _parse(self, body: bytes) -> Reading:
+        read = _body.decode(body)
+        parameters = canonical(_PARAMETERS, msgspec.structs.astuple(read)[3:])
+        prompt = conversation(read.messages, parameters=parameters, system=system_text(read.system))
+        return Reading(dialect=self.name, prompts=(prompt,), end_user=_end_user(read.metadata))
+
+    def error(self, refusal: Refusal) -> tuple[str, bytes]:
+        """Return Anthropic's error object. It has no room for RFC 9457: its ``type`` must be ``error``."""
+        kind = _TYPES.get(refusal.status, "invalid_request_error" if refusal.status < 500 else "api_error")
+        return JSON, encoded({"type": "error", "error": {"type": kind, "message": refusal.message}})
+
+
+def _end_user(metadata: Raw) -> str | None:
+    return string(_metadata.decode(metadata).user_id) if bytes(metadata).startswith(b"{") else None

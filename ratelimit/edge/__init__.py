@@ -1,0 +1,1 @@
+"""What the middleware is made of: everything that knows ASGI, a piece a file."""

@@ -1,0 +1,101 @@
+"""What is done about one request whose body was read: decided, and held back if the policy says so."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ratelimit.decision import Cause, Decision
+from ratelimit.edge.anonymous import anonymous
+from ratelimit.edge.lanes import Lanes
+from ratelimit.edge.listener import Listener
+from ratelimit.edge.predicates import ask
+from ratelimit.edge.visit import Settled, Visit
+from ratelimit.identify import Resolver, resolve
+from ratelimit.responses import outage_reply, refusal_reply, unreadable_reply
+
+if TYPE_CHECKING:
+    from ratelimit.edge.complaints import Complaints
+    from ratelimit.engine import Engine, Plan
+    from ratelimit.principal import Principal
+    from ratelimit.stores import Fold, Store
+
+
+class Gate:
+    """Decides, with *engine*, *store* and *identify*; a request meets a decision whichever of these fails."""
+
+    def __init__(self, engine: Engine, store: Store, identify: Resolver, complaints: Complaints) -> None:
+        self._engine = engine
+        self._store = store
+        self._identify = identify
+        self._complaints = complaints
+        self._lanes = Lanes()
+
+    async def settle(self, visit: Visit) -> Settled | None:
+        """Say what to do about *visit*; ``None``: the other end hung up while it was held back.
+
+        A failure is answered 503, or let pass in audit mode: nothing goes through undecided under a policy that
+        enforces, and nothing is refused under one that does not.
+        """
+        try:
+            return await self._settle(visit)
+        except Exception as error:  # noqa: BLE001 (functions of users and stores raise anything; it is logged whole)
+            self._complaints.make("a request could not be decided: the store or identify failed", error)
+            decision = visit.refused(Cause.UNAVAILABLE, type(error).__name__, "The store or identify failed.")
+            return visit.settled(decision, outage_reply(visit.dialect, visit.accept))
+
+    async def _settle(self, visit: Visit) -> Settled | None:
+        principal = await self._principal(visit)
+        if self._exempts(visit, principal):
+            return Settled(decision=visit.exempted())
+        plan = self._plan(visit, principal)
+        if visit.request.reading.problem is not None and visit.policy.unreadable != "charge":
+            return _unread(visit, plan)
+        decision, fold = await self._charge(plan)
+        if decision.refused and visit.policy.mode == "delay":
+            decision, fold = await self._hold(visit, principal, decision)
+            if decision.refused and visit.hung_up:
+                return None
+        reply = None if decision.allowed else refusal_reply(decision, visit.policy, visit.dialect, visit.accept)
+        return Settled(decision=decision, reply=reply, fold=fold)
+
+    async def _hold(self, visit: Visit, principal: Principal, decision: Decision) -> tuple[Decision, Fold | None]:
+        """Charge again as soon as the budget may have refilled, and give up when ``max_delay`` would be exceeded."""
+        time, fold = asyncio.get_running_loop().time, None
+        began, most = time(), visit.policy.max_delay.total_seconds()
+        async with Listener(visit.receive) as listener:
+            while decision.refused and decision.retry_after <= (left := most - (time() - began)):
+                with self._lanes.place(decision.principal, decision.retry_after) as lane:
+                    if lane.length > left or not await listener.wait(lane.turn(), within=left):
+                        break
+                decision, fold = await self._charge(self._plan(visit, principal))
+        if listener.heard is not None:
+            visit.upload.messages.append(listener.heard)
+        return msgspec.structs.replace(decision, delayed=time() - began), fold
+
+    async def _charge(self, plan: Plan) -> tuple[Decision, Fold | None]:
+        return self._engine.settle(plan, await self._store.charge(plan.charges))
+
+    def _plan(self, visit: Visit, principal: Principal) -> Plan:
+        now = self._store.clock.now()
+        return self._engine.plan(visit.policy, visit.request, principal, body=visit.upload.body, now=now)
+
+    async def _principal(self, visit: Visit) -> Principal:
+        found = await resolve(self._identify, visit.request)
+        return anonymous(visit.request) if found is None else found
+
+    def _exempts(self, visit: Visit, principal: Principal) -> bool:
+        return visit.policy.exempt is not None and ask(
+            visit.policy.exempt, visit.request, principal, otherwise=False, complaints=self._complaints,
+            complaint=f"Policy({visit.policy.name!r}).exempt failed; the request is not exempted",
+        )
+
+
+def _unread(visit: Visit, plan: Plan) -> Settled:
+    if visit.policy.unreadable == "pass":
+        return Settled(decision=visit.exempted())
+    problem, detail = str(visit.request.reading.problem), visit.request.reading.detail
+    decision = visit.refused(Cause.UNREADABLE, problem, detail, principal=plan.charges.principal.hex())
+    return visit.settled(decision, unreadable_reply(decision.reasons[0], visit.dialect, visit.accept))

@@ -1,0 +1,54 @@
+"""An ASGI scope, read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ratelimit.request import Request
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+    from ratelimit.prompt import Reading
+
+#: Digits of a Content-Length that count: enough to be too much, and few enough to be worked out.
+_DIGITS = 18
+
+#: Where the decision stands in ``scope["state"]``.
+STATE = "ratelimit"
+
+
+def route_path(scope: Scope) -> str:
+    """Return the path as the application routes it, the mount's prefix taken off.
+
+    Servers once left ``root_path`` out of ``path``, and now put it in; either is understood.
+    """
+    path: str = scope["path"]
+    root = str(scope.get("root_path", "")).rstrip("/")
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in {"", "/"}:
+        return path[len(root) :] or "/"
+    return path
+
+
+def request_of(scope: Scope, path: str, reading: Reading) -> Request:
+    """Return the request of *scope* as the core sees it."""
+    peer = scope.get("client")
+    return Request(
+        method=scope["method"],
+        path=path,
+        query=scope.get("query_string", b""),
+        headers=scope["headers"],
+        peer=peer[0] if peer else None,
+        reading=reading,
+    )
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """Return the header called *name* (lower case), several of them joined by commas; empty if there is none."""
+    return ", ".join([value.decode("latin-1") for key, value in scope["headers"] if key == name])
+
+
+def declared_length(scope: Scope) -> int:
+    """Return the length that the body is said to have, 0 if it is not said."""
+    length = header(scope, b"content-length")
+    return int(length[:_DIGITS]) if length.isascii() and length.isdigit() else 0

@@ -1,0 +1,182 @@
+"""The ASGI middleware."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ratelimit.decision import Cause, Decision
+from ratelimit.dialects import read_body
+from ratelimit.discovery import discover
+from ratelimit.edge.answer import answer, passing
+from ratelimit.edge.arguments import problems
+from ratelimit.edge.complaints import Complaints
+from ratelimit.edge.gate import Gate
+from ratelimit.edge.predicates import ask
+from ratelimit.edge.scope import STATE, declared_length, header, request_of, route_path
+from ratelimit.edge.upload import End, Upload, read_upload, replayed
+from ratelimit.edge.visit import Settled, Visit
+from ratelimit.engine import Engine
+from ratelimit.errors import refuse_invalid
+from ratelimit.identify import DEFAULT_IDENTIFY, Resolver
+from ratelimit.policy import Policy
+from ratelimit.request import Request
+from ratelimit.responses import budget_headers, slow_reply
+from ratelimit.stores import Fold, MemoryStore, Store
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from ratelimit.prompt import Reading
+
+OnDecision = Callable[[Decision, Request], object]
+
+#: With these statuses the application says that it does not know who asked, so nothing is learned about anybody.
+_UNAUTHENTICATED = frozenset({401, 403})
+
+
+class RateLimitMiddleware:
+    """Keeps behavioural budgets in front of an ASGI application.
+
+        app = RateLimitMiddleware(app)                        # the default policy, or what RATELIMIT_POLICY names
+        app = RateLimitMiddleware(app, Policy(mode="audit"))  # decide, and let everything pass, byte for byte
+
+    app          the application.
+    policy       one policy, or several of which the first counts that governs the request and whose ``when`` agrees;
+                 a request that none governs passes untouched. ``None``: what the environment names by
+                 ``RATELIMIT_POLICY=package.module:name``, else ``Policy()``.
+    identify     says who asks, by a sync or async function of the ``Request``. Where it says ``None``, all unnamed
+                 requests of the peer's network (its /24, or its /64) share one budget. Where it raises, the answer is
+                 503; audit mode lets pass.
+    store        where profiles and budgets live; ``None``: a ``MemoryStore`` of this process. While it fails, the
+                 answer is 503; audit mode lets pass. Stores that several processes share will offer a choice.
+    on_decision  called with the ``Decision`` and the ``Request`` once each is decided, before it goes on; what it
+                 raises is logged, and changes nothing.
+
+    The decision is in ``scope["state"]["ratelimit"]`` before the application runs. Responses are never buffered.
+    Nothing is learned from a request that the application answers 401 or 403, or does not answer. Websockets and
+    lifespan pass through untouched: what a websocket asks of a model is neither charged nor observed yet.
+
+    Runs on asyncio, in as many event loops as you like, one at a time.
+
+    Raises: an ``ExceptionGroup`` of PolicyError with all that is wrong with the arguments; DiscoveryError.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        policy: Policy | Sequence[Policy] | None = None,
+        *,
+        identify: Resolver | None = None,
+        store: Store | None = None,
+        on_decision: OnDecision | None = None,
+    ) -> None:
+        policies = discover() if policy is None else (policy,) if isinstance(policy, Policy) else policy
+        refuse_invalid("RateLimitMiddleware", list(problems(app, policies, identify, store, on_decision)))
+        self._app = app
+        self._policies = tuple(policies)
+        self._store: Store = MemoryStore() if store is None else store
+        self._on_decision = on_decision
+        self._complaints = Complaints()
+        engine = Engine(self._policies, secret=self._store.secret, lexicon=self._store.lexicon)
+        self._gate = Gate(engine, self._store, identify or DEFAULT_IDENTIFY, self._complaints)
+
+    def __repr__(self) -> str:
+        names = ", ".join(policy.name for policy in self._policies)
+        return f"RateLimitMiddleware(policies=({names}), store={self._store!r})"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = route_path(scope)
+        policies = self._governing(scope["method"].upper(), path)
+        if not policies:
+            await self._app(scope, receive, send)
+            return
+        upload = await read_upload(
+            receive,
+            bound=max(policy.body_bytes for policy in policies),
+            declared=declared_length(scope),
+            timeout=max(policy.read_timeout for policy in policies).total_seconds(),
+        )
+        if upload.end is End.GONE:
+            return
+        visit = self._visit(policies, scope, path, upload, receive)
+        if visit is None:
+            await self._app(scope, replayed(upload.messages, receive), send)
+            return
+        settled = _too_slow(visit) if upload.end is End.SLOW else await self._gate.settle(visit)
+        if settled is not None:
+            await self._respond(visit, settled, scope, send)
+
+    def _governing(self, method: str, path: str) -> list[Policy]:
+        """Return the policies that may govern: as far as the first that does so unconditionally."""
+        policies = []
+        for policy in self._policies:
+            if policy.governs(method, path):
+                policies.append(policy)
+                if policy.when is None:
+                    break
+        return policies
+
+    def _visit(
+        self, policies: Sequence[Policy], scope: Scope, path: str, upload: Upload, receive: Receive
+    ) -> Visit | None:
+        for policy in policies:
+            request = request_of(scope, path, _reading(policy, scope, path, upload))
+            if self._agrees(policy, request):
+                accept = header(scope, b"accept")
+                return Visit(policy=policy, request=request, upload=upload, receive=receive, accept=accept)
+        return None
+
+    def _agrees(self, policy: Policy, request: Request) -> bool:
+        return policy.when is None or ask(
+            policy.when, request, otherwise=True, complaints=self._complaints,
+            complaint=f"Policy({policy.name!r}).when failed; the policy governs the request",
+        )
+
+    async def _respond(self, visit: Visit, settled: Settled, scope: Scope, send: Send) -> None:
+        scope.setdefault("state", {})[STATE] = settled.decision
+        self._announce(settled.decision, visit.request)
+        if settled.reply is not None:
+            await answer(settled.reply, scope, visit.receive, send, end=visit.upload.end)
+            return
+        visit.upload.release()
+        # An audit is not seen from outside: the exchange is byte for byte the application's.
+        headers = [] if visit.policy.mode == "audit" else budget_headers(settled.decision, visit.policy)
+        receive = replayed(visit.upload.messages, visit.receive)
+        await self._app(scope, receive, passing(send, headers, lambda status: self._learn(settled.fold, status)))
+
+    def _announce(self, decision: Decision, request: Request) -> None:
+        if self._on_decision is None:
+            return
+        try:
+            self._on_decision(decision, request)
+        except Exception as error:  # noqa: BLE001 (a user's function raises anything; it is logged whole)
+            self._complaints.make("on_decision failed; the request goes its way", error)
+
+    def _learn(self, fold: Fold | None, status: int) -> None:
+        if fold is None or status in _UNAUTHENTICATED:
+            return
+        try:
+            self._store.fold(fold)
+        except Exception as error:  # noqa: BLE001 (a store of a user's raises anything; it is logged whole)
+            self._complaints.make("the store failed to learn a request", error)
+
+
+def _reading(policy: Policy, scope: Scope, path: str, upload: Upload) -> Reading:
+    return read_body(
+        policy.dialect_for(path),
+        upload.body,
+        content_type=header(scope, b"content-type"),
+        content_encoding=header(scope, b"content-encoding"),
+        x_body_compressed=header(scope, b"x-body-compressed"),
+        complete=upload.end is End.WHOLE and len(upload.body) <= policy.body_bytes,
+    )
+
+
+def _too_slow(visit: Visit) -> Settled:
+    decision = visit.refused(Cause.UNREADABLE, "slow", "The body did not arrive within read_timeout.")
+    return visit.settled(decision, slow_reply(visit.dialect, visit.accept))

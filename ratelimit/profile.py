@@ -1,0 +1,146 @@
+"""The bounded memory of one principal or one cohort."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from ratelimit.sketches import Cells, CohortPast, OwnPast, OwnWords, cell_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ratelimit.observation import CohortRef, Features
+
+#: Cohorts in which a principal's own standing is kept; the one longest unseen is forgotten first.
+STANDINGS = 16
+
+#: Bodies by which a retry is known again.
+RECENT_BODIES = 8
+
+#: Turns and system texts by which what is sent again is known.
+RECENT_PIECES = 32
+
+
+class Left(NamedTuple):
+    """What is left of an account that had to go.
+
+    spent_until  when all its budgets will have refilled, Unix seconds.
+    wealth       the most log wealth (natural) that any signal held.
+    active_at    its last bet, Unix seconds.
+    """
+
+    spent_until: float
+    wealth: float
+    active_at: float
+
+
+class Standing(msgspec.Struct, gc=False):
+    """What a principal's own bets within one cohort have won.
+
+    ref      the cohort.
+    careful  the log wealth (natural) at the careful price.
+    typical  at the typical price.
+    """
+
+    ref: CohortRef
+    careful: float = 0.0
+    typical: float = 0.0
+
+
+class Account:
+    """What principals and cohorts both have: budgets and evidence.
+
+    levels       units in the bucket of each budget, by the budget's name.
+    at           when they stood so, Unix seconds.
+    spent_until  when all of them will have drained at the base refill, Unix seconds.
+    wealth       the log wealth (natural) of each signal, by the signal's name.
+    active_at    the last bet, Unix seconds.
+    """
+
+    __slots__ = ("active_at", "at", "levels", "spent_until", "wealth")
+
+    def __init__(self, now: float) -> None:
+        self.levels: dict[str, float] = {}
+        self.at = self.spent_until = now
+        self.wealth: dict[str, float] = {}
+        self.active_at = now
+
+
+class PrincipalProfile(Account):
+    """One principal.
+
+    past       its latest fingerprints.
+    words      which words it puts into every prompt; ``None`` until anything was learned.
+    standings  its own standing within each cohort, the last seen at the end.
+    cells      the cells of prompt space that it reached.
+    bodies     digests of its last bodies.
+    pieces     digests of the last turns and system texts that it sent: what is sent again says nothing new.
+    """
+
+    __slots__ = ("bodies", "cells", "past", "pieces", "standings", "words")
+
+    def __init__(self, now: float) -> None:
+        super().__init__(now)
+        self.words: OwnWords | None = None  # 512 bytes that a passer-by never needs, nor the other sketches
+        self.past: OwnPast | None = None
+        self.cells: Cells | None = None
+        self.standings: dict[bytes, Standing] = {}
+        self.bodies: list[int] = []
+        self.pieces: dict[int, None] = {}
+
+    @property
+    def learned(self) -> bool:
+        """Whether anything was ever learned of it: before, it may be no more than a made-up key."""
+        return self.words is not None
+
+    def learn(self, features: Features) -> None:
+        """Learn one prompt that was answered."""
+        if self.words is None or self.past is None or self.cells is None:
+            self.words, self.past, self.cells = OwnWords(), OwnPast(), Cells()
+        if features.fingerprint is not None:
+            self.past.learn(features.fingerprint)
+            self.cells.learn(cell_of(features.fingerprint))
+        self.words.learn(features.ids)
+
+    def remember(self, body: int, pieces: Iterable[int]) -> None:
+        """Remember the digests of a *body*, by which a retry is known, and of the *pieces* that were new in it."""
+        self.bodies.append(body)
+        if len(self.bodies) > RECENT_BODIES:
+            del self.bodies[0]
+        self.pieces.update(dict.fromkeys(pieces))
+        while len(self.pieces) > RECENT_PIECES:
+            del self.pieces[next(iter(self.pieces))]
+
+    def stand(self, standing: Standing) -> None:
+        """Set the standing in a cohort and mark it as the last seen."""
+        self.standings.pop(standing.ref.key, None)
+        self.standings[standing.ref.key] = standing
+        if len(self.standings) > STANDINGS:
+            del self.standings[next(iter(self.standings))]
+
+
+class CohortProfile(Account):
+    """One cohort.
+
+    past     a sample of its uncleared members' fingerprints; ``None`` while it has one member.
+    members  principals that were ever learned in it (one that was forgotten and came back counts again).
+    trust    the summed trust of the members that are neither trusted nor cleared.
+    """
+
+    __slots__ = ("members", "past", "trust")
+
+    def __init__(self, now: float) -> None:
+        super().__init__(now)
+        self.past: CohortPast | None = None
+        self.members = 0
+        self.trust = 0.0
+
+    def learn(self, features: Features) -> None:
+        """Learn an uncleared member's prompt that was answered; that of the only member teaches nothing."""
+        if features.fingerprint is None or self.members < 2:
+            return
+        if self.past is None:
+            self.past = CohortPast()
+        self.past.learn(features.fingerprint, features.tag, features.draw >> 24)

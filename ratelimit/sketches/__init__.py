@@ -1,0 +1,25 @@
+"""Bounded summaries of text: what is kept in place of prompts."""
+
+from ratelimit.sketches.cells import CELLS, COVERAGE_WINDOW, Cells, cell_of
+from ratelimit.sketches.fingerprint import FINGERPRINT_WORDS, Fingerprint, Lens
+from ratelimit.sketches.lexicon import Lexicon
+from ratelimit.sketches.ownwords import OwnWords
+from ratelimit.sketches.past import COHORT_PAST, OWN_PAST, CohortPast, OwnPast
+from ratelimit.sketches.words import WordIds
+
+__all__ = [
+    "CELLS",
+    "COHORT_PAST",
+    "COVERAGE_WINDOW",
+    "FINGERPRINT_WORDS",
+    "OWN_PAST",
+    "Cells",
+    "CohortPast",
+    "Fingerprint",
+    "Lens",
+    "Lexicon",
+    "OwnPast",
+    "OwnWords",
+    "WordIds",
+    "cell_of",
+]

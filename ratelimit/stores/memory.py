@@ -1,0 +1,184 @@
+"""The store of one process."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ratelimit.admission import Charges, Terms, admit, drain_pool, inherit, move, settle, tier_of
+from ratelimit.clock import Clock, SystemClock
+from ratelimit.decision import Tier
+from ratelimit.errors import refuse_invalid
+from ratelimit.profile import CohortProfile, PrincipalProfile
+from ratelimit.sketches import Lexicon
+from ratelimit.stores.base import Charged, CohortFold, Fold
+from ratelimit.stores.residue import Residue
+from ratelimit.stores.rooms import Rooms
+
+if TYPE_CHECKING:
+    from ratelimit.observation import CohortRef
+
+# Rooms, in the order in which they are emptied.
+_NEW, _KNOWN, _TIGHT = 0, 1, 2
+
+
+class MemoryStore:
+    """Keeps profiles and budgets in this process: exact, fast, gone when the process goes, multiplied by its workers.
+
+    principals  the most that are kept; 1 or more. About 3 KB each once they are known.
+    cohorts     the most that are kept; 1 or more. Up to 45 KB each for those with many members, 2 KB for most.
+    ttl         how long an idle one is kept. Choose it longer than the policy's ``ladder.forgives_after``, or evidence
+                is forgiven when it ends.
+    clock       where time comes from.
+    secret      the key of every hash, 16 bytes or more; default: drawn anew, so nothing of it outlives the process.
+
+    When full, principals of which nothing was learned go first (a flood of made-up keys fills nothing), then the idle
+    and clear, then the tightened; of each that goes, a trace stays that keeps it from starting afresh.
+
+    One event loop at a time: charges do not await, and so they are atomic in it.
+    """
+
+    def __init__(
+        self,
+        *,
+        principals: int = 100_000,
+        cohorts: int = 50_000,
+        ttl: timedelta = timedelta(days=14),
+        clock: Clock | None = None,
+        secret: bytes | None = None,
+    ) -> None:
+        problems = []
+        if principals < 1:
+            problems.append(f"principals: must be at least 1, got {principals!r}")
+        if cohorts < 1:
+            problems.append(f"cohorts: must be at least 1, got {cohorts!r}")
+        if ttl <= timedelta(0):
+            problems.append(f"ttl: must be a positive timedelta, got {ttl!r}")
+        if secret is not None and len(secret) < 16:
+            problems.append(f"secret: must have 16 bytes or more, got {len(secret)}; draw one by secrets.token_bytes")
+        refuse_invalid("MemoryStore", problems)
+        self.secret = secret or secrets.token_bytes(32)
+        self.clock: Clock = clock or SystemClock()
+        self.lexicon = Lexicon()
+        self._tight: set[bytes] = set()  # keys of cohorts that were tightened when last learned
+        self._gone, self._gone_cohorts = Residue(), Residue()
+        seconds = ttl.total_seconds()
+        self._principals: Rooms[bytes, PrincipalProfile] = Rooms(
+            most=principals, ttl=seconds, rooms=3, on_evict=self._principal_goes
+        )
+        self._cohorts: Rooms[bytes, CohortProfile] = Rooms(
+            most=cohorts, ttl=seconds, rooms=3, on_evict=self._cohort_goes
+        )
+
+    def __repr__(self) -> str:
+        return f"MemoryStore(principals={len(self._principals)}, cohorts={len(self._cohorts)})"
+
+    async def charge(self, charges: Charges) -> Charged:
+        """Charge everything, or nothing, at ``charges.now``, which the caller read from ``clock``."""
+        now = charges.now
+        mine, known = self._principal(charges.principal, charges.terms, now)
+        payer, payer_known = None, True
+        if charges.payer is not None:
+            payer, payer_known = self._principal(charges.payer, charges.terms, now)
+        cohorts = tuple([self._cohort(ref, charges.terms, now) for ref in charges.cohorts])
+        others = self._tight_ones(charges, mine, now)
+        admission = admit(charges, mine, payer, cohorts, others, now=now)
+        settle(charges, admission, mine, payer, [*cohorts, *(cohort for _, cohort in others)], now=now)
+        if admission.allowed:  # a refused newcomer leaves nothing: refusals cannot fill memory
+            if not known:
+                self._principals.put(charges.principal, mine, room=_NEW, now=now)
+            if charges.payer is not None and payer is not None and not payer_known:
+                self._principals.put(charges.payer, payer, room=_NEW, now=now)
+        return Charged(admission=admission, profile=mine, cohorts=cohorts, now=now)
+
+    def fold(self, fold: Fold) -> None:
+        """Learn what was answered, at once."""
+        terms, now = fold.charges.terms, fold.now
+        profile, known = self._principal(fold.principal, terms, now)
+        fresh = not known or not profile.learned
+        tight = tier_of(profile, terms, terms.signals, now) >= Tier.SOFT
+        move(profile, fold.moves, terms, now)
+        profile.remember(fold.digest, fold.pieces)
+        for features in fold.features:
+            profile.learn(features)
+            self.lexicon.learn(features.ids)
+        self.lexicon.meet(fold.meets)
+        for cohort in fold.cohorts:
+            self._fold_cohort(cohort, fold, profile)
+        now_tight = tier_of(profile, terms, terms.signals, now) >= Tier.SOFT
+        if fresh or tight != now_tight:
+            self._principals.put(fold.principal, profile, room=_TIGHT if now_tight else _KNOWN, now=now)
+
+    async def aclose(self) -> None:
+        """Do nothing: there is nothing to release."""
+
+    def _fold_cohort(self, learned: CohortFold, fold: Fold, profile: PrincipalProfile) -> None:
+        terms, now, ref = fold.charges.terms, fold.now, learned.standing.ref
+        cohort = self._cohort(ref, terms, now)
+        kept = cohort is not None and ref.key in self._cohorts
+        before = _cohort_room(cohort, terms, now) if cohort is not None and kept else -1
+        if cohort is None:
+            cohort = CohortProfile(now)
+        cohort.members += ref.key not in profile.standings
+        cohort.trust += learned.trust
+        profile.stand(learned.standing)
+        move(cohort, learned.moves, terms, now)
+        if learned.learns:
+            for features in fold.features:
+                cohort.learn(features)
+        room = _cohort_room(cohort, terms, now)
+        if room != before:
+            self._cohorts.put(ref.key, cohort, room=room, now=now)
+            if room == _TIGHT:
+                self._tight.add(ref.key)
+                drain_pool(cohort, terms, now)
+            else:
+                self._tight.discard(ref.key)
+
+    def _tight_ones(
+        self, charges: Charges, mine: PrincipalProfile, now: float
+    ) -> list[tuple[CohortRef, CohortProfile]]:
+        """Return the tightened cohorts that the principal stands in and the charge does not name."""
+        found = []
+        for key in self._tight & mine.standings.keys() if self._tight and mine.standings else ():
+            ref = mine.standings[key].ref
+            if ref in charges.cohorts:
+                continue
+            cohort = self._cohort(ref, charges.terms, now)
+            if cohort is None:  # it grew old
+                self._tight.discard(key)
+            else:
+                found.append((ref, cohort))
+        return sorted(found, key=lambda pair: pair[0].key)
+
+    def _principal(self, key: bytes, terms: Terms, now: float) -> tuple[PrincipalProfile, bool]:
+        found = self._principals.get(key, now=now)
+        if found is not None:
+            return found, True
+        profile = PrincipalProfile(now)
+        inherit(profile, self._gone.of(key), terms, terms.signals)
+        return profile, False
+
+    def _cohort(self, ref: CohortRef, terms: Terms, now: float) -> CohortProfile | None:
+        found = self._cohorts.get(ref.key, now=now)
+        if found is None and (left := self._gone_cohorts.of(ref.key))[1] > 0:
+            found = CohortProfile(now)
+            inherit(found, left, terms, terms.cohort_signals)
+            drain_pool(found, terms, now)
+            self._cohorts.put(ref.key, found, room=_cohort_room(found, terms, now), now=now)
+            self._tight.add(ref.key)
+        return found
+
+    def _principal_goes(self, key: bytes, profile: PrincipalProfile) -> None:
+        self._gone.keep(key, profile)
+
+    def _cohort_goes(self, key: bytes, cohort: CohortProfile) -> None:
+        self._tight.discard(key)
+        self._gone_cohorts.keep(key, cohort)
+
+
+def _cohort_room(cohort: CohortProfile, terms: Terms, now: float) -> int:
+    if tier_of(cohort, terms, terms.cohort_signals, now) >= Tier.SOFT:
+        return _TIGHT
+    return _KNOWN if cohort.members > 1 else _NEW

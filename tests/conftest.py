@@ -1,0 +1,107 @@
+"""Shared by all tests: Hypothesis profiles, a clock that stands still, and crowds that write to an engine."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from ratelimit.clock import ManualClock
+from ratelimit.engine import Engine
+from ratelimit.policy import Policy
+from ratelimit.principal import Principal
+from ratelimit.prompt import Prompt, Reading
+from ratelimit.request import Request
+from ratelimit.stores import Charged, MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from ratelimit.decision import Decision
+
+settings.register_profile("dev", max_examples=60, deadline=None)
+settings.register_profile(
+    "ci", max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+START = 1_760_000_000.0
+
+
+class Play:
+    """One engine and one memory store; each call is one request, decided and, if granted, answered and learned."""
+
+    def __init__(self, policy: Policy | None = None, **store: object) -> None:
+        self.clock = ManualClock(START)
+        self.policy = policy or Policy()
+        self.store = MemoryStore(clock=self.clock, secret=b"0123456789abcdef", **store)  # type: ignore[arg-type]
+        self.engine = Engine([self.policy], secret=self.store.secret, lexicon=self.store.lexicon)
+
+    def __call__(
+        self, principal: Principal | str, text: str, *, system: str = "", earlier: tuple[str, ...] = (),
+        answered: bool = True,
+    ) -> Decision:
+        """Decide one request of *principal* that asks *text*."""
+        who = Principal(id=principal) if isinstance(principal, str) else principal
+        reading = Reading(dialect="plain", prompts=(Prompt(text=text, system=system, earlier=earlier),))
+        request = Request(path="/v1/chat/completions", reading=reading)
+        body = "\n".join((system, *earlier, text)).encode()
+        plan = self.engine.plan(self.policy, request, who, body=body, now=self.clock.now())
+        decision, fold = self.engine.settle(plan, at_once(self.store.charge(plan.charges)))
+        if fold is not None and answered:
+            self.store.fold(fold)
+        return decision
+
+
+def at_once(charge: Coroutine[None, None, Charged]) -> Charged:
+    """Run a coroutine that never waits."""
+    try:
+        charge.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    raise AssertionError("the memory store waited")
+
+
+class Writer:
+    """Writes prompts of made-up words: a person keeps to subjects of its own, a harvest walks through all of them."""
+
+    def __init__(self, seed: int, subjects: int = 120, words: int = 30) -> None:
+        self.rng = random.Random(seed)
+        self.subjects = [[f"s{subject}w{word}" for word in range(words)] for subject in range(subjects)]
+        self.common = [f"c{word}" for word in range(40)]
+
+    def about(self, subject: int) -> str:
+        """Return a prompt about one subject, common words among it."""
+        words = self.rng.sample(self.subjects[subject], 8) + self.rng.sample(self.common, 5)
+        self.rng.shuffle(words)
+        return " ".join(words)
+
+    def person(self, interests: int = 3) -> Callable[[], str]:
+        """Return a maker of the prompts of one person with its own few interests."""
+        mine = self.rng.sample(range(len(self.subjects)), interests)
+        return lambda: self.about(self.rng.choice(mine))
+
+    def harvest(self) -> str:
+        """Return one prompt of a harvest over everything."""
+        return self.about(self.rng.randrange(len(self.subjects)))
+
+
+@pytest.fixture(scope="session")
+def play() -> Callable[..., Play]:
+    """Give a maker of plays."""
+    return Play
+
+
+@pytest.fixture(scope="session")
+def writer() -> Callable[..., Writer]:
+    """Give a maker of writers."""
+    return Writer
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Give a clock at a date of this century that moves only when told."""
+    return ManualClock(1_760_000_000.0)

@@ -1,0 +1,302 @@
+"""The laws of every policy, as far as they can be told without a server."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ratelimit.budget import Budget
+from ratelimit.decision import Cause, Tier
+from ratelimit.policy import Policy
+from ratelimit.principal import Principal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DAY = 86_400.0
+WIDE = Budget(quota=100_000, window=timedelta(hours=1), burst=10_000)
+SMALL = Policy(budgets=(Budget(quota=20, window=timedelta(minutes=1), burst=5),))
+
+steps = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from([0.0, 0.5, 3.0, 40.0]), st.integers(0, 5)), max_size=60
+)
+
+
+def members(many: int, **fields: Any) -> list[Principal]:
+    """Return *many* unverified accounts of one network."""
+    return [Principal(id=f"m{number}", links={"network": "as1"}, **fields) for number in range(many)]
+
+
+@given(steps=steps)
+@settings(max_examples=40)
+def test_bounded(steps: list[tuple[str, float, int]], play: Callable[..., Any]) -> None:
+    """In any minute a principal is granted at most burst + quota, whatever the interleaving."""
+    run, granted = play(SMALL), []
+    for name, gap, subject in steps:
+        run.clock.advance(gap)
+        if run(name, f"about {subject} {gap}").allowed:
+            granted.append((name, run.clock.now()))
+
+    for name, start in granted:
+        assert sum(1 for who, at in granted if who == name and start <= at <= start + 60) <= 25
+
+
+@given(steps=steps)
+@settings(max_examples=40)
+def test_never_looser(steps: list[tuple[str, float, int]], play: Callable[..., Any]) -> None:
+    """Behaviour never gives more than the budgets alone: what signals let pass, a policy without any lets pass too."""
+    watched = play(SMALL)
+    bare = play(Policy(budgets=SMALL.budgets, signals=(), cohort_signals=(), cohorts=()))
+    for name, gap, subject in steps:
+        watched.clock.advance(gap)
+        bare.clock.advance(gap)
+        if watched(name, f"about {subject}").allowed:
+            assert bare(name, f"about {subject}").allowed
+
+
+TEMPLATE = "Solve the following task and write out all of your reasoning: "
+
+
+def harvest(
+    run: Any, writer: Any, accounts: list[Principal], requests: int, *, gap: float = 60.0, template: str = TEMPLATE
+) -> int:
+    """Send *requests* of one harvest, in turn from *accounts*; return how many were answered."""
+    answered = 0
+    for number in range(requests):
+        run.clock.advance(gap)
+        answered += run(accounts[number % len(accounts)], template + writer.harvest()).allowed
+    return answered
+
+
+def test_a_harvest_is_stopped_as_one_body(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """Forty accounts, each far below any quota, are tightened to the hard tier and then all but stopped."""
+    run = play()
+    first = harvest(run, writer(1), members(40), 1500)
+    then = harvest(run, writer(2), members(40), 1500)
+
+    assert first < 1500
+    assert then < 75
+    refusal = next(d for d in (run(members(40)[3], f"{TEMPLATE}{n}") for n in range(200)) if not d.allowed)
+    assert refusal.tier is Tier.HARD
+    assert refusal.reasons[0].cause is Cause.COHORT
+
+
+def test_split_proof(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """Cutting one campaign with one template over ten times as many accounts adds the first few of each."""
+    few = harvest(play(), writer(1), members(15), 3000)
+    many = harvest(play(), writer(1), members(150), 3000)
+
+    assert many <= few + 3 * 135
+
+
+def test_new_accounts_add_nothing_to_a_tightened_template(
+    play: Callable[..., Any], writer: Callable[..., Any]
+) -> None:
+    """Once a template is hard, a thousand fresh accounts of one request each get what its shared budget has."""
+    run = play()
+    harvest(run, writer(1), members(20), 1500)
+    fresh = [Principal(id=f"fresh{number}") for number in range(1000)]
+
+    assert harvest(run, writer(2), fresh, 1000, gap=10.0) <= 5
+
+
+def test_without_a_template_each_account_adds_its_first_dozen(
+    play: Callable[..., Any], writer: Callable[..., Any]
+) -> None:
+    """A newcomer to a tightened shape is presumed innocent until its own behaviour speaks: twelve requests, no more."""
+    few = harvest(play(), writer(1), members(15), 3000, template="")
+    many = harvest(play(), writer(1), members(150), 3000, template="")
+
+    assert many <= few + 12 * 135
+
+
+def test_honest_people_of_one_shape_keep_their_budget(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """Sixty newcomers on one network, with one client and own interests, are never tightened and lose nothing."""
+    run, write = play(), writer(5)
+    people = [(who, write.person()) for who in members(60)]
+    refused, tight = 0, 0
+    for _ in range(3000):
+        run.clock.advance(60)
+        who, ask = write.rng.choice(people)
+        decision = run(who, ask())
+        refused += not decision.allowed
+        tight += decision.tier >= Tier.SOFT
+
+    assert (refused, tight) == (0, 0)
+
+
+def test_forgiving(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """Once the behaviour has stopped for as long as the ladder states, everybody is clear again."""
+    run = play()
+    accounts = members(30)
+    harvest(run, writer(1), accounts, 2000)
+    before = run(accounts[0], "one more")
+    run.clock.advance(run.policy.ladder.forgives_after.total_seconds() + 1)
+
+    assert before.tier is Tier.HARD
+    assert all(run(account, "back again").tier is Tier.CLEAR for account in accounts)
+
+
+def test_isolated(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """A principal that shares no cohort with a harvest is decided as if the harvest did not exist."""
+    alone, crowded = play(SMALL), play(SMALL)
+    bystander = Principal(id="bystander", links={"network": "as2"})
+    ask, campaign = writer(3).person(), writer(4)
+    for number in range(600):
+        text = ask()
+        for run in (alone, crowded):
+            run.clock.advance(7)
+        for account in members(10):
+            crowded(account, TEMPLATE + campaign.harvest(), system="the campaign's")
+        one, other = (run(bystander, text, system="mine") for run in (alone, crowded))
+
+        assert (one.allowed, one.tier, one.remaining) == (other.allowed, other.tier, other.remaining), number
+
+
+def test_frame_proof(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """Strangers who copy a victim's shape and network take nothing from a trusted one, nor from one that is cleared."""
+    run, write = play(), writer(6)
+    trusted = Principal(id="old", verified=True, links={"network": "as1"})
+    newcomer, ask_old, ask_new = Principal(id="new", links={"network": "as1"}), write.person(), write.person()
+    for _ in range(30):  # the newcomer has shown who it is before the strangers come
+        run.clock.advance(600)
+        run(newcomer, ask_new())
+        run(trusted, ask_old())
+    harvest(run, writer(7), members(40), 2500)
+    outcomes = []
+    for _ in range(100):
+        run.clock.advance(600)
+        outcomes.append((run(trusted, ask_old()), run(newcomer, ask_new())))
+
+    assert all(old.allowed and old.tier < Tier.SOFT for old, _ in outcomes)
+    assert sum(not new.allowed for _, new in outcomes) == 0
+
+
+@given(repeats=st.integers(1, 30))
+@settings(max_examples=20)
+def test_retry_idempotent(repeats: int, play: Callable[..., Any]) -> None:
+    """Repeating a refused body any number of times changes nothing that comes after."""
+    once, often = play(SMALL), play(SMALL)
+    for run, times in ((once, 1), (often, repeats)):
+        for number in range(5):
+            assert run("a", f"fill {number}").allowed
+        for _ in range(times):
+            assert not run("a", "one too many").allowed
+
+    for number in range(20):
+        once.clock.advance(2)
+        often.clock.advance(2)
+        one, other = once("a", f"later {number}"), often("a", f"later {number}")
+        assert (one.allowed, one.tier, one.evidence, one.remaining) == (
+            other.allowed, other.tier, other.evidence, other.remaining
+        )
+
+
+def test_a_retry_of_an_answered_body_teaches_nothing(play: Callable[..., Any]) -> None:
+    """An SDK's retry is charged again, but neither scored nor learned."""
+    run = play()
+    run("a", "the same body")
+    profile = run.store._principals.get(bytes.fromhex(run("a", "the same body").principal), now=run.clock.now())
+
+    assert profile.words.prompts == 1
+
+
+def test_an_unanswered_request_teaches_nothing(play: Callable[..., Any]) -> None:
+    """A request that the application refused leaves no trace in anybody's profile."""
+    run = play()
+    decision = run("a", "unauthenticated", answered=False)
+    profile = run.store._principals.get(bytes.fromhex(decision.principal), now=run.clock.now())
+
+    assert not profile.learned
+    assert len(run.store._cohorts) == 0
+    assert run.store.lexicon.prompts == 0
+
+
+def test_the_same_trace_gives_the_same_decisions(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """Decided twice, in two fresh stores, a trace of a crowd and a harvest gives the same decisions."""
+    decisions = []
+    for _ in range(2):
+        run, write, rng = play(), writer(9), random.Random(9)
+        people = [(Principal(id=f"p{number}"), write.person()) for number in range(20)]
+        row = []
+        for number in range(1200):
+            run.clock.advance(30)
+            who, ask = rng.choice(people)
+            row.append(run(who, ask()))
+            row.append(run(members(20)[number % 20], write.harvest()))
+        decisions.append(row)
+
+    assert decisions[0] == decisions[1]
+
+
+def test_tightening_hands_out_no_fresh_burst(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """A cohort that turns hard finds its shared budget spent: it is refused from the next request on."""
+    run, write, accounts = play(), writer(1), members(40)
+    for number in range(2000):
+        run.clock.advance(1.0)
+        decision = run(accounts[number % 40], TEMPLATE + write.harvest())
+        if decision.tier >= Tier.SOFT:
+            break
+
+    assert decision.tier >= Tier.SOFT
+    assert not decision.allowed
+
+
+def test_a_flood_of_made_up_keys_fills_nothing_and_pushes_nobody_out(
+    play: Callable[..., Any], writer: Callable[..., Any]
+) -> None:
+    """Principals that were never answered go first: 5,000 of them leave the 50 known ones as they were."""
+    run, write = play(principals=100), writer(2)
+    known = [(Principal(id=f"k{number}"), write.person()) for number in range(50)]
+    for _ in range(5):
+        for who, ask in known:
+            run(who, ask())
+    for number in range(5000):
+        run(f"made up {number}", "hello", answered=False)
+
+    assert len(run.store._principals) <= 100
+    for who, ask in known:
+        profile = run.store._principals.get(bytes.fromhex(run(who, ask()).principal), now=run.clock.now())
+        assert profile.words.prompts >= 5
+
+
+@pytest.mark.parametrize("hide", ["turn", "deep", "system"])
+def test_a_payload_cannot_hide_behind_a_constant_last_turn(
+    play: Callable[..., Any], writer: Callable[..., Any], hide: str
+) -> None:
+    """A harvest whose payload stands in a made-up earlier turn, or in the system text, is stopped like any other."""
+    run, write = play(), writer(1)
+    answered = 0
+    for number in range(3000):
+        run.clock.advance(60)
+        payload = write.harvest()
+        earlier = {"turn": (payload,), "deep": ("go on", "and on please", payload), "system": ()}[hide]
+        decision = run(members(30)[number % 30], "please go on and finish your answer now", earlier=earlier,
+                       system=payload if hide == "system" else "")
+        answered += decision.allowed
+
+    assert answered < 900
+
+
+def test_a_conversation_sent_again_with_every_turn_is_no_repetition(
+    play: Callable[..., Any], writer: Callable[..., Any]
+) -> None:
+    """Only what is new of a conversation is learned, so its own past does not fill up with itself."""
+    run, ask = play(), writer(3).person()
+    said: list[str] = []
+    for _ in range(12):
+        run.clock.advance(30)
+        text = ask()
+        decision = run("a", text, earlier=tuple(reversed(said)), system="You are kind.")
+        said.append(text)
+    profile = run.store._principals.get(bytes.fromhex(decision.principal), now=run.clock.now())
+
+    assert profile.words.prompts == 12
+    assert len(profile.pieces) == 13
+    assert float(profile.words.share(np.array(sorted(run.engine._words.of("kind")), np.intp))[0]) < 0.2

@@ -1,0 +1,62 @@
+"""The package: what it exports, how light it is to import, and that its papers agree."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import ratelimit
+
+ROOT = Path(__file__).parent.parent
+
+#: Whatever a user has not asked for.
+HEAVY = ("redis", "hypothesis", "pytest", "plotly", "matplotlib", "uvicorn", "httpx", "rich", "openai", "anthropic")
+
+
+def test_the_public_names_are_sorted_and_there() -> None:
+    """``__all__`` is sorted, and holds exactly the public names of the package."""
+    public = {name for name in vars(ratelimit) if not name.startswith("_")}
+    modules = {name for name in public if sys.modules.get(f"ratelimit.{name}") is getattr(ratelimit, name)}
+
+    assert ratelimit.__all__ == sorted(ratelimit.__all__)
+    assert public - modules == set(ratelimit.__all__)
+
+
+def test_the_typed_surface_uses_every_public_name() -> None:
+    """``tests/typing/api.py``, which the type checker reads, imports each name of ``__all__`` and uses it."""
+    tree = ast.parse((ROOT / "tests/typing/api.py").read_text())
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "ratelimit"
+                for alias in node.names}
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+    assert imported == set(ratelimit.__all__)
+    assert imported <= used
+
+
+def test_importing_the_package_is_light() -> None:
+    """``import ratelimit`` brings in no store's driver, no test tool, no plotting and no web server."""
+    script = f"import ratelimit, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_changelog_is_that_of_this_version() -> None:
+    """The newest version in the changelog is the package's."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    newest = re.search(r"^## \[?(\d+\.\d+\.\d+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+    assert newest is not None
+    assert newest[1] == project["version"]
+
+
+def test_only_the_clock_reads_a_clock() -> None:
+    """No file of the package but ``clock.py`` asks the machine for the time."""
+    clocks = re.compile(r"\btime\.(time|monotonic|perf_counter)\(|datetime\.(now|utcnow)\(")
+    found = [path.name for path in (ROOT / "ratelimit").rglob("*.py") if clocks.search(path.read_text())]
+
+    assert found == ["clock.py"]
