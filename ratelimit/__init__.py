@@ -19,7 +19,7 @@ from ratelimit.presumption import Presumption
 from ratelimit.principal import Principal
 from ratelimit.prompt import Prompt, Reading, Unreadable
 from ratelimit.request import Request
-from ratelimit.signals import Affinity, CohortSignal, Coverage, PrincipalSignal
+from ratelimit.signals import Affinity, CohortSignal, Coverage, PrincipalSignal, Stamina, Wander
 from ratelimit.stores import MemoryStore, Store
 from ratelimit.trust import Trust
 
@@ -63,10 +63,12 @@ __all__ = [
     "Remaining",
     "Request",
     "Resolver",
+    "Stamina",
     "Store",
     "StoreError",
     "SystemClock",
     "Tier",
     "Trust",
     "Unreadable",
+    "Wander",
 ]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ratelimit.presumption import Presumption
     from ratelimit.profile import Account, CohortProfile, Left, PrincipalProfile
 
+_NO_GRANTS: list[gcra.Grant] = []
+
 #: The summed trust that a cohort's shared refill can draw on, so that no crowd makes it large.
 MOST_TRUST = 1.0
 
@@ -32,18 +34,24 @@ class BudgetTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The numbers of a policy that travel with every charge, so that a policy may change without resetting anybody."""
+    """The numbers of a policy that travel with every charge, so that a policy may change without resetting anybody.
+
+    signals, cohort_signals  their names.
+    longest                  the longest window of the budgets, seconds.
+    """
 
     budgets: tuple[BudgetTerms, ...]
     ladder: Ladder
     presumption: Presumption
     signals: tuple[str, ...]
     cohort_signals: tuple[str, ...]
+    longest: float
 
     @property
-    def longest(self) -> float:
-        """The longest window, seconds."""
-        return max(budget.window for budget in self.budgets)
+    def watches(self) -> bool:
+        """Whether there is any signal: a policy of budgets alone learns nothing."""
+        return bool(self.signals or self.cohort_signals)
+
 
 
 class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -55,7 +63,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     costs      units, one a budget of *terms*.
     terms      the policy in numbers.
     trusted    whether a cohort's evidence leaves it alone as long as its own behaviour does.
-    age_known  whether it is known how old it is.
+    held_at    the typical standing, log10, from which it is held, if it was not seen before.
     earlier    the digests of the user turns before the last that travel along.
     now        Unix seconds, for stores that have no clock of their own.
     """
@@ -66,7 +74,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     costs: tuple[float, ...]
     terms: Terms
     trusted: bool
-    age_known: bool
+    held_at: float
     earlier: tuple[int, ...]
     now: float
 
@@ -77,7 +85,9 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     evidence log10 of the evidence against the cohort.
     tier     the cohort's.
     cleared  whether the principal's own behaviour clears it there.
-    held     whether it must share the cohort's budget if that is tightened.
+    held     whether it must share the budget of the cohort, which is tightened.
+    guest    whether it is presumed innocent in a cohort that is.
+    shown    the tier that its decisions show of the cohort: what holds it, as far as its own behaviour bears it out.
     counts   whether its next bet moves the cohort's evidence. Once that is tightened only held members' bets do, so
              that passers-by forgive nobody.
     """
@@ -86,7 +96,12 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tier: Tier
     cleared: bool
     held: bool
+    guest: bool
+    shown: Tier
     counts: bool
+
+
+_OPEN = Seat(evidence=0.0, tier=Tier.CLEAR, cleared=False, held=False, guest=False, shown=Tier.CLEAR, counts=True)
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -153,31 +168,33 @@ def admit(
 
     A pool is charged from the tier soft on, and begins empty (see ``drain_pool``): tightening hands out no fresh burst.
     """
-    terms, ladder = charges.terms, charges.terms.ladder
+    terms = charges.terms
     own_tier = tier_of(mine, terms, terms.signals, now)
-    own = _grants(mine, charges, now, share=ladder.share(own_tier))
-    refused = _Refused(terms)
-    refused.add(own, Cause.BEHAVIOUR if own_tier >= Tier.SOFT else Cause.QUOTA)
-    paid = [] if payer is None else _grants(payer, charges, now, share=1.0)
-    refused.add(paid, Cause.QUOTA)
-
-    continues = not mine.pieces.keys().isdisjoint(charges.earlier)
+    own = _grants(mine, charges, own_tier, now)
+    paid = [] if payer is None else _grants(payer, charges, Tier.CLEAR, now)
+    continues = bool(charges.earlier) and not mine.pieces.keys().isdisjoint(charges.earlier)
     crowd = [*zip(charges.cohorts, cohorts, strict=True), *others]
     seats = [_seat(charges, mine, ref, cohort, continues=continues, now=now) for ref, cohort in crowd]
-    pools = []
-    for (ref, cohort), seat in zip(crowd, seats, strict=True):
-        pools.append(_pool_grants(cohort, charges, seat.tier, now) if seat.held and cohort is not None else [])
-        refused.add(pools[-1], Cause.COHORT, kind=ref.kind)
+    pools = [
+        _grants(cohort, charges, seat.tier, now, trust=cohort.trust) if seat.held and cohort else _NO_GRANTS
+        for (_, cohort), seat in zip(crowd, seats, strict=True)
+    ]
 
+    refused = _Refused(terms)
+    refused.add(own, Cause.BEHAVIOUR if own_tier >= Tier.SOFT else Cause.QUOTA)
+    refused.add(paid, Cause.QUOTA)
+    for (ref, _), grants in zip(crowd, pools, strict=True):
+        if grants:
+            refused.add(grants, Cause.COHORT, kind=ref.kind)
     allowed = not refused.reasons
     return Admission(
         allowed=allowed,
         own_tier=own_tier,
-        tier=max([own_tier, *(seat.tier for seat in seats if seat.held)]),
+        tier=max([own_tier, *[seat.shown for seat in seats]]),
         continues=continues,
         seats=tuple(seats[: len(charges.cohorts)]),
         reasons=tuple(refused.reasons),
-        remaining=_remaining(own, charges, ladder.share(own_tier), allowed=allowed),
+        remaining=_remaining(own, charges, terms.ladder.share(own_tier), allowed=allowed),
         retry_after=refused.wait,
         levels=_levels(own, charges, allowed=allowed),
         payer_levels=_levels(paid, charges, allowed=allowed),
@@ -190,7 +207,7 @@ def settle(
     admission: Admission,
     mine: Account,
     payer: Account | None,
-    cohorts: Sequence[Account | None],
+    cohorts: Sequence[CohortProfile | None],
     *,
     now: float,
 ) -> None:
@@ -201,6 +218,11 @@ def settle(
     for cohort, levels in zip(cohorts, admission.pool_levels, strict=True):
         if cohort is not None and levels:
             _keep(cohort, levels, charges.terms, now)
+    if admission.allowed:
+        for cohort, seat in zip(cohorts, admission.seats, strict=False):
+            if cohort is not None and seat.guest:
+                cohort.guests = guests_of(cohort, charges.terms.presumption, now) + 1.0
+                cohort.guests_at = max(cohort.guests_at, now)
 
 
 def move(account: Account, moves: Sequence[tuple[str, float, float]], terms: Terms, now: float) -> None:
@@ -228,31 +250,52 @@ def inherit(account: Account, left: Left, terms: Terms, signals: tuple[str, ...]
 
 def drain_pool(cohort: CohortProfile, terms: Terms, now: float) -> None:
     """Empty the shared budget of a *cohort* that turned tight: what was spent while it was clear was never counted."""
-    _keep(cohort, tuple([_pool_burst(budget, terms.ladder, 1.0) for budget in terms.budgets]), terms, now)
+    levels = [terms.ladder.burst(Tier.SOFT, budget.burst, 1.0) for budget in terms.budgets]
+    _keep(cohort, tuple(levels), terms, now)
 
 
 def _seat(
     charges: Charges, mine: PrincipalProfile, ref: CohortRef, cohort: CohortProfile | None, *, continues: bool,
     now: float,
 ) -> Seat:
-    terms, presumption = charges.terms, charges.terms.presumption
     standing = mine.standings.get(ref.key)
-    careful, typical = (0.0, 0.0) if standing is None else (standing.careful / LN10, standing.typical / LN10)
+    careful, typical = mine.prior if standing is None else (standing.careful, standing.typical)
+    if not typical and not careful and (cohort is None or not cohort.wealth):
+        return _OPEN  # most seats by far
+    terms, presumption = charges.terms, charges.terms.presumption
+    careful, typical = careful / LN10, typical / LN10
     evidence = 0.0 if cohort is None else evidence_of(cohort, terms, terms.cohort_signals, now)
-    tier = terms.ladder.tier(evidence)
-    cleared = typical <= presumption.cleared
-    if cleared or tier < Tier.SOFT:
-        held = False
-    elif charges.trusted:
-        held = careful >= presumption.trusted
-    elif not ref.presumed:
-        held = True
-    elif continues:
-        held = typical >= presumption.continuing
-    else:
-        held = typical >= (presumption.known if charges.age_known else presumption.unknown)
-    counts = not cleared and careful < presumption.outspoken and (held or tier < Tier.SOFT)
-    return Seat(evidence=evidence, tier=tier, cleared=cleared, held=held, counts=counts)
+    tier, cleared = terms.ladder.tier(evidence), typical <= presumption.cleared
+    held = guest = False
+    if cohort is not None and tier >= Tier.SOFT and not cleared:
+        if charges.trusted:
+            held = careful >= presumption.trusted
+        else:
+            guest = ref.presumed and typical < _held_at(charges, mine, continues=continues)
+            guest = guest and guests_of(cohort, presumption, now) <= presumption.guests_at_once - 1
+            held = not guest
+    spoken = careful >= presumption.outspoken
+    return Seat(
+        evidence=evidence,
+        tier=tier,
+        cleared=cleared,
+        held=held,
+        guest=guest,
+        shown=Tier.CLEAR if not held else tier if spoken else min(tier, Tier.SOFT),
+        counts=not cleared and (held if tier >= Tier.SOFT else not spoken),
+    )
+
+
+def _held_at(charges: Charges, mine: PrincipalProfile, *, continues: bool) -> float:
+    if continues:
+        return charges.terms.presumption.continuing
+    return charges.held_at if mine.held_at is None else mine.held_at
+
+
+def guests_of(cohort: CohortProfile, presumption: Presumption, now: float) -> float:
+    """Return how many requests of its guests stand against a *cohort*, after what flowed off since."""
+    flow = presumption.guests_per_day / 86_400.0
+    return gcra.drained(cohort.guests, cohort.guests_at, now=now, refill=flow)
 
 
 class _Refused:
@@ -284,28 +327,16 @@ def _reason(budget: BudgetTerms, grant: gcra.Grant, cause: Cause, kind: str) -> 
     return Reason(cause=cause, name=name, detail=f"The budget {name!r} is empty.")
 
 
-def _grants(account: Account, charges: Charges, now: float, *, share: float) -> list[gcra.Grant]:
-    at = _at(account, charges.terms, now)
+def _grants(
+    account: Account, charges: Charges, tier: Tier, now: float, *, trust: float = 0.0
+) -> list[gcra.Grant]:
+    ladder, at = charges.terms.ladder, _at(account, charges.terms, now)
+    share = min(1.0, ladder.share(tier) * (1.0 + min(MOST_TRUST, max(0.0, trust))))
     return [
         gcra.charge(account.levels.get(budget.name, 0.0), at, now=now, refill=budget.refill * share,
-                    burst=budget.burst, cost=cost)
+                    burst=ladder.burst(tier, budget.burst, cost), cost=cost)
         for budget, cost in zip(charges.terms.budgets, charges.costs, strict=True)
     ]
-
-
-def _pool_grants(cohort: CohortProfile, charges: Charges, tier: Tier, now: float) -> list[gcra.Grant]:
-    ladder, at = charges.terms.ladder, _at(cohort, charges.terms, now)
-    share = min(1.0, ladder.share(tier, cohort=True) * (1.0 + min(MOST_TRUST, max(0.0, cohort.trust))))
-    return [
-        gcra.charge(cohort.levels.get(budget.name, 0.0), at, now=now, refill=budget.refill * share,
-                    burst=_pool_burst(budget, ladder, cost), cost=cost)
-        for budget, cost in zip(charges.terms.budgets, charges.costs, strict=True)
-    ]
-
-
-def _pool_burst(budget: BudgetTerms, ladder: Ladder, cost: float) -> float:
-    # A pool holds little, or turning tight would hand out a burst; but any request that fits the budget fits the pool.
-    return min(budget.burst, max(cost, 1.0, budget.burst * ladder.cohort_burst))
 
 
 def _levels(grants: list[gcra.Grant], charges: Charges, *, allowed: bool) -> tuple[float, ...]:

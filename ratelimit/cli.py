@@ -53,7 +53,47 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--port", type=_number(int, 0, 65_535), default=0, metavar="P",
                       help="port on 127.0.0.1 (default 0: any that is free)")
     demo.set_defaults(command=_demo)
+    _add_replay(commands)
     return parser
+
+
+def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    replay = commands.add_parser(
+        "replay",
+        help="decide recorded traffic again: who would be tightened, and why",
+        description="Decides a recorded trace again, in its own time, by one policy or several side by side, and "
+        "prints who would have been tightened, why, and what share of each. Whatever the mode of a policy, what is "
+        "shown is what enforcing would do. A trace is JSON lines: at (Unix seconds), principal, path and body; since, "
+        "verified, links, method, status, headers and user_agent if known. Bad lines are counted and skipped. Exit "
+        "code 0: done; 1: the trace or the output failed; 2: wrong arguments; 130: stopped by Ctrl-C, with what came "
+        "of it so far.",
+    )
+    replay.add_argument("trace", metavar="TRACE", help="the trace: plain, gzip or zstd; - for standard input")
+    replay.add_argument("--policy", action="append", default=[], metavar="MODULE:NAME",
+                        help="a Policy, a sequence of them or a function that returns either; may be given several "
+                        "times (default: the default policy)")
+    replay.add_argument("-o", "--output", metavar="FILE",
+                        help="write one decision a line, line N for line N; of several policies to FILE with each "
+                        "policy's name before its ending; - for standard output, and the summary to standard error")
+    replay.add_argument("--map", action="append", default=[], dest="maps", metavar="FIELD=PATH",
+                        help="take a field from a dotted path into each line, such as --map principal=request.api_key, "
+                        "--map links.network=ip; dates and times of RFC 3339 do for at and since; repeatable")
+    replay.add_argument("--mapper", metavar="MODULE:FUNCTION",
+                        help="a function from each line's dict to a row's, or to None to leave it out")
+    replay.add_argument("--max-bad", type=_number(float, 0, 1), default=0.01, metavar="SHARE",
+                        help="the share of bad lines, 0 to 1, beyond which to stop, judged from line 1000 on and at "
+                        "the end (default 0.01)")
+    replay.add_argument("--json", action="store_true", help="print the summary as JSON")
+    replay.add_argument("--quiet", action="store_true", help="show no progress")
+    replay.set_defaults(command=_replay)
+
+
+def _replay(chosen: argparse.Namespace) -> int:
+    from ratelimit.replay.run import Options, run  # noqa: PLC0415 (only this command needs it)
+
+    return run(Options(trace=chosen.trace, policies=tuple(chosen.policy), output=chosen.output,
+                       maps=tuple(chosen.maps), mapper=chosen.mapper, max_bad=chosen.max_bad, json=chosen.json,
+                       quiet=chosen.quiet))
 
 
 def _demo(chosen: argparse.Namespace) -> int:

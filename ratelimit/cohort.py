@@ -29,8 +29,8 @@ class CohortRule(Protocol):
         ...
 
     @property
-    def met(self) -> int:
-        """How often a value must have been met in answered requests before it makes a cohort; 0 to 255."""
+    def met(self) -> bool:
+        """Whether a value makes a cohort only once it was met in answered requests of two principals."""
         ...
 
     def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:
@@ -50,7 +50,7 @@ class ByShape:
 
     client_link: str = "client"
     presumed: bool = True
-    met: int = 0
+    met: bool = False
 
     def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:
         """Yield one cohort a distinct shape among the request's prompts; none for a body that was not read."""
@@ -73,7 +73,7 @@ class ByTemplate:
     words: int = 7
     client_link: str = "client"
     presumed: bool = False
-    met: int = 2
+    met: bool = True
 
     def __post_init__(self) -> None:
         refuse_invalid("ByTemplate", [f"words: must be at least 1, got {self.words!r}"] if self.words < 1 else [])
@@ -99,7 +99,7 @@ class ByLink:
     except_: tuple[str, ...] = ("client",)
     most: int = 6
     presumed: bool = True
-    met: int = 0
+    met: bool = False
 
     def __post_init__(self) -> None:
         problems = []

@@ -16,21 +16,17 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from ratelimit.admission import BudgetTerms, Charges, Terms
-from ratelimit.decision import Decision
+from ratelimit.decision import Decision, Tier
 from ratelimit.evidence import LN10
 from ratelimit.observation import CohortRef, Features
-from ratelimit.principal import Principal, keyed
-from ratelimit.profile import Standing
-from ratelimit.sketches import Lens, Lexicon, WordIds
+from ratelimit.principal import Keys, Principal
+from ratelimit.sketches import NOWHERE, Lens, Lexicon, WordIds
 from ratelimit.stores import Charged, CohortFold, Fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from ratelimit.admission import Seat
     from ratelimit.policy import Policy
@@ -43,6 +39,15 @@ if TYPE_CHECKING:
 #: Prompts of one request that are observed; a batch of more is charged whole and observed in part.
 MOST_PROMPTS = 64
 
+#: The share of a payload that one of the principal's own latest prompts must hold for it to be the same again.
+RERUN = 0.95
+
+#: The typical standing below which a member is looked at every fourth time, by a fair draw: natural log of 10^-2.
+_LONG_CLEARED = -2.0 * LN10
+
+#: The least careful standing that is kept: natural log of 10^-2.
+_CAREFUL_FLOOR = -2.0 * LN10
+
 _log = logging.getLogger("ratelimit")
 
 
@@ -51,7 +56,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     policy, request  what it falls under, and what it is.
     charges          what the store is asked for.
-    digest           stands for the whole body: a retry has the same.
+    body             as it came.
     trust            the principal's, 0 to 1.
     meets            what the lexicon is to count as met, 16 bits each.
     """
@@ -59,7 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     policy: Policy
     request: Request
     charges: Charges
-    digest: int
+    body: bytes
     trust: float
     meets: tuple[int, ...]
 
@@ -73,14 +78,16 @@ class _Seated:
         self, ref: CohortRef, profile: PrincipalProfile, cohort: CohortProfile | None, seat: Seat, *,
         presumption: Presumption,
     ) -> None:
-        before = profile.standings.get(ref.key)
-        self._joins, self._cohort, self._seat, self._presumption = before is None, cohort, seat, presumption
-        self._standing = Standing(ref) if before is None else Standing(ref, before.careful, before.typical)
+        self._joins = ref.key not in profile.standings
+        self._cohort, self._seat, self._presumption = cohort, seat, presumption
+        self._standing = profile.standing(ref)
         self._moves: list[tuple[str, float, float]] = []
 
     def score(self, signals: Sequence[CohortSignal], features: Features, profile: PrincipalProfile) -> None:
         """Bet on one prompt. Whether a bet counts was settled before, from the past alone: so every bet stays fair."""
-        if self._cohort is None:
+        if self._cohort is None or self._cohort.past is None:
+            return
+        if self._standing.typical < _LONG_CLEARED and features.draw & 3:  # a look now and then will do
             return
         for signal in signals:
             bet = signal.score(features, profile, self._cohort)
@@ -89,15 +96,19 @@ class _Seated:
             if self._seat.counts:
                 self._moves.append((signal.name, bet.careful, signal.ceiling))
             low, high = self._presumption.floor * LN10, self._presumption.ceiling * LN10
-            self._standing.careful = min(high, max(low, self._standing.careful + bet.careful))
+            self._standing.careful = min(high, max(_CAREFUL_FLOOR, self._standing.careful + bet.careful))
             self._standing.typical = min(high, max(low, self._standing.typical + bet.typical))
 
     def fold(self, trust: float) -> CohortFold:
         """Say what the cohort learns of a member that has so much *trust* to add while it is not cleared."""
         cleared = self._standing.typical <= self._presumption.cleared * LN10
+        self._standing.drawn += self._seat.guest
+        returns, self._standing.drawn = (self._standing.drawn, 0) if cleared else (0, self._standing.drawn)
         was = not self._joins and not self._seat.cleared  # counted among the uncleared so far
         change = 0.0 if was is not cleared else -trust if cleared else trust
-        return CohortFold(moves=tuple(self._moves), standing=self._standing, trust=change, learns=not cleared)
+        return CohortFold(
+            moves=tuple(self._moves), standing=self._standing, trust=change, returns=returns, learns=not cleared
+        )
 
 
 class Engine:
@@ -106,6 +117,8 @@ class Engine:
     def __init__(self, policies: Sequence[Policy], *, secret: bytes, lexicon: Lexicon | None = None) -> None:
         self._secret = secret
         self._lexicon = lexicon if lexicon is not None else Lexicon()
+        self._keys = Keys(secret)
+        self._refs: dict[tuple[str, str, str, bool], CohortRef] = {}
         self._words = WordIds(secret)
         self._lens = Lens()
         self._terms = {policy.name: _terms(policy) for policy in policies}
@@ -117,18 +130,17 @@ class Engine:
         prompts = request.reading.prompts
         cohorts, meets = self._cohorts(policy, request, principal)
         charges = Charges(
-            principal=keyed(self._secret, kind, principal.id),
-            payer=None if principal.payer is None else keyed(self._secret, kind, principal.payer),
+            principal=self._keys.of(kind, principal.id),
+            payer=None if principal.payer is None else self._keys.of(kind, principal.payer),
             cohorts=cohorts,
             costs=tuple([_cost(budget.cost, request) for budget in policy.budgets]),
             terms=self._terms[policy.name],
             trusted=trust >= policy.trust.trusted_at,
-            age_known=principal.since is not None or principal.verified or principal.trust is not None,
+            held_at=policy.presumption.held_at(principal, now=now),
             earlier=tuple([self._digest(turn) for turn in prompts[-1].earlier]) if prompts else (),
             now=now,
         )
-        digest = _digest(self._secret, body)
-        return Plan(policy=policy, request=request, charges=charges, digest=digest, trust=trust, meets=meets)
+        return Plan(policy=policy, request=request, charges=charges, body=body, trust=trust, meets=meets)
 
     def settle(self, plan: Plan, charged: Charged) -> tuple[Decision, Fold | None]:
         """Decide, and say what is to be learned if the request is answered; ``None``: nothing.
@@ -162,16 +174,22 @@ class Engine:
 
     def _fold(self, plan: Plan, charged: Charged) -> Fold | None:
         profile, prompts = charged.profile, plan.request.reading.prompts[:MOST_PROMPTS]
-        if not prompts or plan.digest in profile.bodies:  # a retry: neither scored nor learned
+        if not plan.charges.terms.watches or not prompts:
+            return None
+        digest = _digest(self._secret, plan.body)
+        if digest in profile.bodies:  # a retry: neither scored nor learned
             return None
         moves: list[tuple[str, float, float]] = []
         seated = [
             _Seated(ref, profile, cohort, seat, presumption=plan.policy.presumption)
             for ref, cohort, seat in zip(plan.charges.cohorts, charged.cohorts, charged.admission.seats, strict=True)
         ]
-        rows, pieces = [], dict.fromkeys(profile.pieces)
+        rows, payloads, pieces = [], [], dict.fromkeys(profile.pieces)
         for number, prompt in enumerate(prompts):
-            features = self._features(plan, self._news(prompt, pieces), number, charged, bare=not prompt.system)
+            news = self._news(prompt, pieces)
+            payloads.append(self._digest(news))
+            draw = _draw(plan.charges.principal, digest, charged.now, number)
+            features = self._features(plan, news, payloads[-1], draw, charged, bare=not prompt.system)
             rows.append(features)
             moves += [
                 (signal.name, factor, signal.ceiling)
@@ -183,12 +201,14 @@ class Engine:
         added = 0.0 if plan.charges.trusted else plan.trust
         return Fold(
             principal=plan.charges.principal,
-            digest=plan.digest,
+            digest=digest,
             features=tuple(rows),
             moves=tuple(moves),
             cohorts=tuple([seat.fold(added) for seat in seated]),
             pieces=tuple([piece for piece in pieces if piece not in profile.pieces]),
             meets=plan.meets,
+            payloads=tuple(payloads),
+            tag=_tag(plan.charges),
             charges=plan.charges,
             now=charged.now,
         )
@@ -207,44 +227,52 @@ class Engine:
         known[self._digest(prompt.text)] = None
         return "\n".join(news)
 
-    def _features(self, plan: Plan, text: str, number: int, charged: Charged, *, bare: bool) -> Features:
-        profile, found = charged.profile, self._words.of(text)
-        ids: NDArray[np.intp] = np.fromiter(found, np.intp, len(found))
-        ids.sort()  # a set's order is not the same from run to run, and sums of floats depend on order
-        rarity = self._lexicon.rarity(ids)
-        share = np.zeros(ids.size, np.float32) if profile.words is None else profile.words.share(ids)
-        fingerprint = self._lens.look(ids, np.maximum(rarity * (1 - share), 0))
-        near = 0.0 if fingerprint is None or profile.past is None else profile.past.nearest(self._lens)
-        sealed = blake2b(
-            struct.pack("<Qdq", plan.digest, charged.now, number), key=plan.charges.principal, digest_size=8
-        ).digest()
+    def _features(
+        self, plan: Plan, text: str, payload: int, draw: int, charged: Charged, *, bare: bool
+    ) -> Features:
+        profile, ids = charged.profile, self._words.of(text)
+        fingerprint = self._lens.look(self._lexicon.weigh(ids, profile.words))
+        near = NOWHERE if fingerprint is None or profile.past is None else profile.past.nearest(self._lens)
         return Features(
             ids=ids,
-            rarity=rarity,
-            own_share=share,
             fingerprint=fingerprint,
             lens=self._lens,
             nearest_own=near,
-            draw=int.from_bytes(sealed, "little"),
-            tag=int.from_bytes(plan.charges.principal[:8], "little"),
+            public=self._lexicon.is_public(payload, _tag(plan.charges)),
+            repeats=near.contained > RERUN,
+            draw=draw,
+            tag=_tag(plan.charges),
             continues=charged.admission.continues,
             bare=bare,
+            trusted=plan.charges.trusted,
+            tight=charged.admission.own_tier >= Tier.SOFT,
             now=charged.now,
         )
 
     def _cohorts(
         self, policy: Policy, request: Request, principal: Principal
     ) -> tuple[tuple[CohortRef, ...], tuple[int, ...]]:
-        refs, meets, prefix = {}, [], f"{policy.name}\x1fcohort\x1f"
+        refs, meets = [], []
         for grouping in policy.cohorts:
             for kind, value in grouping.of(request, principal):
-                key = keyed(self._secret, prefix + kind, value)
+                ref = self._ref(policy.name, kind, value, grouping.presumed)
                 if grouping.met:
-                    meets.append(int.from_bytes(key[:2], "little"))
-                    if self._lexicon.met(meets[-1]) < grouping.met:
+                    meets.append(int.from_bytes(ref.key[:2], "little"))
+                    if not self._lexicon.met(meets[-1]):
                         continue
-                refs[key] = CohortRef(kind, key, grouping.presumed)
-        return tuple(refs.values()), tuple(meets)
+                if ref not in refs:
+                    refs.append(ref)
+        return tuple(refs), tuple(meets)
+
+    def _ref(self, policy: str, kind: str, value: str, presumed: bool) -> CohortRef:
+        named = (policy, kind, value, presumed)
+        ref = self._refs.get(named)
+        if ref is None:
+            if len(self._refs) >= Keys.MOST:
+                self._refs.clear()
+            key = self._keys.of(f"{policy}\x1fcohort\x1f{kind}", value)
+            ref = self._refs[named] = CohortRef(kind, key, presumed)
+        return ref
 
     def _digest(self, text: str) -> int:
         return _digest(self._secret, text.encode("utf-8", "surrogatepass"))
@@ -253,6 +281,15 @@ class Engine:
 def _digest(secret: bytes, data: bytes) -> int:
     # All of it: if only the ends counted, a payload in the middle could pass for a retry of another.
     return int.from_bytes(blake2b(data, key=secret[:64], digest_size=8).digest(), "little")
+
+
+def _draw(principal: bytes, digest: int, now: float, number: int) -> int:
+    sealed = blake2b(struct.pack("<Qdq", digest, now, number), key=principal, digest_size=8).digest()
+    return int.from_bytes(sealed, "little")
+
+
+def _tag(charges: Charges) -> int:
+    return int.from_bytes(charges.principal[:8], "little")
 
 
 def _terms(policy: Policy) -> Terms:
@@ -267,6 +304,7 @@ def _terms(policy: Policy) -> Terms:
         presumption=policy.presumption,
         signals=tuple(signal.name for signal in policy.signals),
         cohort_signals=tuple(signal.name for signal in policy.cohort_signals),
+        longest=max(budget.window for budget in budgets),
     )
 
 

@@ -33,11 +33,10 @@ class Ladder:
     """From evidence to tier, from tier to refill, and how evidence fades.
 
     watch, soft, hard     the evidence, as log10, from which each tier begins; rising, above 0.
-    soft_refill,          the share of the base refill that a principal keeps in these tiers; above 0, at most 1, not
-    hard_refill           rising. Clear and watch keep all.
-    cohort_soft_refill,   the share of one principal's base refill that the uncleared members of a cohort in these tiers
-    cohort_hard_refill    have *together*, once per unit of (1 + their summed trust); above 0, at most 1, not rising.
-    cohort_burst          the share of the base burst that such a cohort may spend at once, at least one unit; above
+    soft_refill,          the share of the base refill that is left in these tiers: of a principal's own, or of the one
+    hard_refill           that the held members of a cohort have *together*, once per unit of (1 + their summed trust).
+                          Above 0, at most 1, not rising. Clear and watch keep all.
+    tight_burst           the share of the base burst that may be spent at once in these tiers, at least one unit; above
                           0, at most 1.
     ceiling               the most evidence that is ever held, as log10; at least *hard*.
     grace                 how long behaviour must have stopped before evidence fades.
@@ -52,11 +51,9 @@ class Ladder:
     watch: float = 2.0
     soft: float = 4.0
     hard: float = 6.0
-    soft_refill: float = 1 / 300
-    hard_refill: float = 1 / 1200
-    cohort_soft_refill: float = 1 / 96
-    cohort_hard_refill: float = 1 / 2880
-    cohort_burst: float = 1 / 15
+    soft_refill: float = 1 / 1440
+    hard_refill: float = 1 / 3600
+    tight_burst: float = 1 / 15
     ceiling: float = 8.0
     grace: timedelta = timedelta(days=1)
     fade: float = 1.0
@@ -67,12 +64,11 @@ class Ladder:
         if not 0 < self.watch <= self.soft <= self.hard <= self.ceiling:
             problems.append("watch, soft, hard, ceiling: must rise from above 0, got "
                             f"{self.watch}, {self.soft}, {self.hard}, {self.ceiling}")
-        for soft, hard in (("soft_refill", "hard_refill"), ("cohort_soft_refill", "cohort_hard_refill")):
-            if not 0 < getattr(self, hard) <= getattr(self, soft) <= 1:
-                problems.append(f"{soft}, {hard}: must fall from at most 1 to above 0, got {getattr(self, soft)}, "
-                                f"{getattr(self, hard)}; a share of 0 would never let anybody show that it changed")
-        if not 0 < self.cohort_burst <= 1:
-            problems.append(f"cohort_burst: must lie above 0 and be at most 1, got {self.cohort_burst!r}")
+        if not 0 < self.hard_refill <= self.soft_refill <= 1:
+            problems.append(f"soft_refill, hard_refill: must fall from at most 1 to above 0, got {self.soft_refill}, "
+                            f"{self.hard_refill}; a share of 0 would never let anybody show that it changed")
+        if not 0 < self.tight_burst <= 1:
+            problems.append(f"tight_burst: must lie above 0 and be at most 1, got {self.tight_burst!r}")
         if self.grace < timedelta(0):
             problems.append(f"grace: must not be negative, got {self.grace!r}")
         if not 0 < self.fade < math.inf:
@@ -90,13 +86,15 @@ class Ladder:
             return Tier.WATCH
         return Tier.SOFT if evidence < self.hard else Tier.HARD
 
-    def share(self, tier: Tier, *, cohort: bool = False) -> float:
+    def share(self, tier: Tier) -> float:
         """Return the share of the base refill in *tier*, 1.0 in clear and watch."""
         if tier < Tier.SOFT:
             return 1.0
-        if cohort:
-            return self.cohort_soft_refill if tier is Tier.SOFT else self.cohort_hard_refill
         return self.soft_refill if tier is Tier.SOFT else self.hard_refill
+
+    def burst(self, tier: Tier, base: float, cost: float) -> float:
+        """Return how many units may be spent at once in *tier*, of *base*; what fits the base always fits."""
+        return base if tier < Tier.SOFT else min(base, max(cost, 1.0, base * self.tight_burst))
 
     def faded(self, wealth: float, idle: float) -> float:
         """Return the log *wealth* after *idle* seconds without an observation: it falls, but not below 0 by that."""

@@ -10,6 +10,8 @@ import math
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from ratelimit.gcra import SLACK
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -102,7 +104,7 @@ def violated(decision: Decision) -> tuple[str, ...]:
 
 
 def _item(row: Remaining, disclose: Disclosure, wait: float | None) -> bytes:
-    name, units = _string(row.budget), math.floor(min(row.units, _LARGEST))
+    name, units = _string(row.budget), math.floor(min(row.units + SLACK, _LARGEST))
     if wait is not None:
         return b"%s;r=0;t=%d" % (name, seconds(wait))
     if disclose != "full":

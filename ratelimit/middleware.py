@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ratelimit.decision import Cause, Decision
@@ -21,7 +22,7 @@ from ratelimit.errors import refuse_invalid
 from ratelimit.identify import DEFAULT_IDENTIFY, Resolver
 from ratelimit.policy import Policy
 from ratelimit.request import Request
-from ratelimit.responses import budget_headers, slow_reply
+from ratelimit.responses import slow_reply
 from ratelimit.stores import Fold, MemoryStore, Store
 
 if TYPE_CHECKING:
@@ -144,10 +145,8 @@ class RateLimitMiddleware:
             await answer(settled.reply, scope, visit.receive, send, end=visit.upload.end)
             return
         visit.upload.release()
-        # An audit is not seen from outside: the exchange is byte for byte the application's.
-        headers = [] if visit.policy.mode == "audit" else budget_headers(settled.decision, visit.policy)
-        receive = replayed(visit.upload.messages, visit.receive)
-        await self._app(scope, receive, passing(send, headers, lambda status: self._learn(settled.fold, status)))
+        learn = partial(self._learn, settled.fold)
+        await self._app(scope, replayed(visit.upload.messages, visit.receive), passing(send, settled.headers, learn))
 
     def _announce(self, decision: Decision, request: Request) -> None:
         if self._on_decision is None:

@@ -7,38 +7,41 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Collection
 
-    from ratelimit.sketches import Fingerprint, Lens
+    from ratelimit.sketches import Fingerprint, Lens, Nearest
 
 
 class Features(msgspec.Struct, kw_only=True, gc=False):
     """One prompt, as the signals see it. No text.
 
-    ids          distinct word ids of the payload; intp, shape (words,).
-    rarity       what each word is worth in the traffic as a whole; float32, shape (words,).
-    own_share    the share of the principal's own prompts that held each word; float32, shape (words,).
+    ids          the distinct word ids of the payload.
     fingerprint  the weightiest of them; ``None`` if there are none.
     lens         with the payload under it, to hold pasts against.
-    nearest_own  the similarity of the nearest of the principal's own latest prompts, 0 or more.
+    nearest_own  how near the nearest of the principal's own latest prompts is.
+    public       whether another principal sent the very same payload: a public benchmark, a popular question.
+    repeats      whether one of its own latest prompts holds all of it.
     draw         64 pseudo-random bits, a keyed hash of body, principal and time: the coins of every random choice.
     tag          64 bits that stand for the principal within its cohorts.
     continues    whether it continues a conversation that the principal is known to have had.
     bare         whether it came without system text.
+    trusted      whether the principal is trusted.
+    tight        whether the principal's own evidence tightens it.
     now          Unix seconds.
     """
 
-    ids: NDArray[np.intp]
-    rarity: NDArray[np.float32]
-    own_share: NDArray[np.float32]
+    ids: Collection[int]
     fingerprint: Fingerprint | None
     lens: Lens
-    nearest_own: float
+    nearest_own: Nearest
+    public: bool
+    repeats: bool
     draw: int
     tag: int
     continues: bool
     bare: bool
+    trusted: bool
+    tight: bool
     now: float
 
 
@@ -55,4 +58,4 @@ class CohortRef(msgspec.Struct, frozen=True, gc=False):
     presumed: bool = True
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.key.hex()[:16]}"
+        return f"{self.kind}:{self.key[:8].hex()}"

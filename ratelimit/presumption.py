@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from ratelimit.errors import refuse_invalid
+
+if TYPE_CHECKING:
+    from ratelimit.principal import Principal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -13,29 +18,38 @@ class Presumption:
 
     A cohort's evidence alone holds nobody. A member's standing, the log10 of what its own bets in the cohort have won,
     decides: at the typical price for most, at the careful price (the promise) for trusted ones. Only cohorts by
-    template presume nothing: who sends the template of a harvest is held until its own behaviour clears it.
+    template presume nothing: who sends the template of a harvest is held until its own behaviour clears it. Members
+    that are presumed innocent are the cohort's *guests*, and what guests may ask together is bounded too; one that
+    clears itself gives back what it drew.
 
     cleared     the standing at or below which a member is cleared: never held, of no weight in the cohort's evidence.
-    known       the standing from which a member is held whose age is known.
-    unknown     the same, if its age is not known.
+    young       the standing from which a member is held that is known to be new, rising with its age to
+    unknown     the same for one of *settled_after* or more, or of unknown age. Fixed at first sight: waiting helps not.
+    settled_after
+                the age at which *unknown* is reached; positive.
     continuing  the same, for a request that continues a conversation which the principal is known to have had.
     trusted     the careful standing from which even a trusted member is held.
-    outspoken   the careful standing from which a member's bets no longer move the cohort's evidence: no account carries
-                it alone.
+    outspoken   the careful standing from which a member's bets no longer move the cohort's evidence, so that no account
+                carries it alone; and from which a held member's decisions say hard where the cohort is.
     floor       the least standing that is kept, so that nobody is cleared for ever.
     ceiling     the most.
+    guests_per_day, guests_at_once
+                requests that the guests of one cohort may make; 1 or more.
 
-    All as log10; floor < cleared < 0 < the others <= ceiling.
+    Standings as log10; floor < cleared < 0 < the others <= ceiling.
     """
 
     cleared: float = -1.0
-    known: float = 0.7
+    young: float = 0.5
     unknown: float = 1.2
+    settled_after: timedelta = timedelta(days=30)
     continuing: float = 3.0
     trusted: float = 2.0
     outspoken: float = 1.0
     floor: float = -3.0
     ceiling: float = 3.0
+    guests_per_day: int = 100
+    guests_at_once: int = 4000
 
     def __post_init__(self) -> None:
         problems = []
@@ -43,7 +57,21 @@ class Presumption:
             problems.append(f"floor, cleared: must rise and stay below 0, got {self.floor!r}, {self.cleared!r}")
         problems.extend(
             f"{field}: must lie above 0 and be at most the ceiling of {self.ceiling!r}, got {value!r}"
-            for field in ("known", "unknown", "continuing", "trusted", "outspoken")
+            for field in ("young", "unknown", "continuing", "trusted", "outspoken")
             if not 0 < (value := getattr(self, field)) <= self.ceiling
         )
+        if self.settled_after <= timedelta(0):
+            problems.append(f"settled_after: must be a positive timedelta, got {self.settled_after!r}")
+        problems.extend(
+            f"{field}: must be at least 1, got {value!r}"
+            for field in ("guests_per_day", "guests_at_once") if (value := getattr(self, field)) < 1
+        )
         refuse_invalid("Presumption", problems)
+
+    def held_at(self, principal: Principal, *, now: float) -> float:
+        """Return the typical standing (log10) from which *principal* is held, seen first at *now* (Unix seconds)."""
+        since = principal.since_at
+        if since is None:
+            return self.unknown
+        youth = min(1.0, max(0.0, 1.0 - (now - since) / self.settled_after.total_seconds()))
+        return self.unknown - (self.unknown - self.young) * youth

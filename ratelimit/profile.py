@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from ratelimit.sketches import Cells, CohortPast, OwnPast, OwnWords, cell_of
+from ratelimit.sketches import Cells, CohortPast, OwnPast, OwnWords, Pace, cell_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,11 +30,15 @@ class Left(NamedTuple):
     spent_until  when all its budgets will have refilled, Unix seconds.
     wealth       the most log wealth (natural) that any signal held.
     active_at    its last bet, Unix seconds.
+    careful,     of a principal: the highest standings that it had in any cohort, natural logs, 0 or more.
+    typical
     """
 
     spent_until: float
     wealth: float
     active_at: float
+    careful: float
+    typical: float
 
 
 class Standing(msgspec.Struct, gc=False):
@@ -42,11 +47,13 @@ class Standing(msgspec.Struct, gc=False):
     ref      the cohort.
     careful  the log wealth (natural) at the careful price.
     typical  at the typical price.
+    drawn    requests that it made as a guest, until it cleared itself.
     """
 
     ref: CohortRef
     careful: float = 0.0
     typical: float = 0.0
+    drawn: int = 0
 
 
 class Account:
@@ -74,19 +81,25 @@ class PrincipalProfile(Account):
     past       its latest fingerprints.
     words      which words it puts into every prompt; ``None`` until anything was learned.
     standings  its own standing within each cohort, the last seen at the end.
+    prior      the (careful, typical) standing with which it begins in a cohort: zeros, but for what eviction left.
     cells      the cells of prompt space that it reached.
+    pace       how much and how steadily it asks.
+    held_at    the typical standing (log10) from which it is held, fixed at first sight; ``None`` before.
     bodies     digests of its last bodies.
     pieces     digests of the last turns and system texts that it sent: what is sent again says nothing new.
     """
 
-    __slots__ = ("bodies", "cells", "past", "pieces", "standings", "words")
+    __slots__ = ("bodies", "cells", "held_at", "pace", "past", "pieces", "prior", "standings", "words")
 
     def __init__(self, now: float) -> None:
         super().__init__(now)
         self.words: OwnWords | None = None  # 512 bytes that a passer-by never needs, nor the other sketches
         self.past: OwnPast | None = None
         self.cells: Cells | None = None
+        self.pace: Pace | None = None
+        self.held_at: float | None = None
         self.standings: dict[bytes, Standing] = {}
+        self.prior = (0.0, 0.0)
         self.bodies: list[int] = []
         self.pieces: dict[int, None] = {}
 
@@ -95,10 +108,23 @@ class PrincipalProfile(Account):
         """Whether anything was ever learned of it: before, it may be no more than a made-up key."""
         return self.words is not None
 
+    def highest(self) -> tuple[float, float]:
+        """Return the highest (careful, typical) standing that it has anywhere, each 0 or more; natural logs."""
+        careful, typical = self.prior
+        for standing in self.standings.values():
+            careful, typical = max(careful, standing.careful), max(typical, standing.typical)
+        return careful, typical
+
+    def standing(self, ref: CohortRef) -> Standing:
+        """Return the standing in *ref*; a copy, or what a newcomer there begins with."""
+        found = self.standings.get(ref.key)
+        return Standing(ref, *self.prior) if found is None else copy(found)
+
     def learn(self, features: Features) -> None:
         """Learn one prompt that was answered."""
-        if self.words is None or self.past is None or self.cells is None:
-            self.words, self.past, self.cells = OwnWords(), OwnPast(), Cells()
+        if self.words is None or self.past is None or self.cells is None or self.pace is None:
+            self.words, self.past, self.cells, self.pace = OwnWords(), OwnPast(), Cells(), Pace()
+        self.pace.learn(features.now, repeats=features.repeats)
         if features.fingerprint is not None:
             self.past.learn(features.fingerprint)
             self.cells.learn(cell_of(features.fingerprint))
@@ -127,15 +153,18 @@ class CohortProfile(Account):
     past     a sample of its uncleared members' fingerprints; ``None`` while it has one member.
     members  principals that were ever learned in it (one that was forgotten and came back counts again).
     trust    the summed trust of the members that are neither trusted nor cleared.
+    guests   requests of guests that stand against it, at *guests_at* (Unix seconds).
     """
 
-    __slots__ = ("members", "past", "trust")
+    __slots__ = ("guests", "guests_at", "members", "past", "trust")
 
     def __init__(self, now: float) -> None:
         super().__init__(now)
         self.past: CohortPast | None = None
         self.members = 0
         self.trust = 0.0
+        self.guests = 0.0
+        self.guests_at = now
 
     def learn(self, features: Features) -> None:
         """Learn an uncleared member's prompt that was answered; that of the only member teaches nothing."""

@@ -23,8 +23,8 @@ def test_more_evidence_never_means_a_looser_tier(evidence: float, more: float) -
     low, high = ladder.tier(evidence), ladder.tier(evidence + more)
 
     assert low <= high
-    for cohort in (False, True):
-        assert 0 < ladder.share(high, cohort=cohort) <= ladder.share(low, cohort=cohort) <= 1
+    assert 0 < ladder.share(high) <= ladder.share(low) <= 1
+    assert 1 <= ladder.burst(high, 60.0, 1.0) <= ladder.burst(low, 60.0, 1.0) <= 60
 
 
 @given(wealths=wealths, missing=st.integers(0, 5))

@@ -23,17 +23,14 @@ from ratelimit.sketches import (
     Lexicon,
     OwnPast,
     OwnWords,
+    Pace,
     WordIds,
     cell_of,
+    hour_of,
 )
 from ratelimit.sketches.words import WINDOW, WORD_IDS
 
 SECRET = b"0123456789abcdef"
-
-
-def array(words: set[int]) -> np.ndarray:
-    """Return word ids as the engine hands them on."""
-    return np.array(sorted(words), np.intp)
 
 
 class Reader:
@@ -44,23 +41,27 @@ class Reader:
 
     def look(self, text: str, own: OwnWords | None = None) -> Fingerprint | None:
         """Put *text* under the lens, what is *own* left out."""
-        ids = array(self.words.of(text))
-        weights = self.lexicon.rarity(ids)
-        return self.lens.look(ids, weights if own is None else weights * (1 - own.share(ids)))
+        return self.lens.look(self.lexicon.weigh(self.words.of(text), own))
 
     def similarity(self, text: str, past: str, own: OwnWords | None = None) -> float:
         """Return how similar *text* is to *past*."""
         kept = OwnPast()
         kept.learn(self.look(past))  # type: ignore[arg-type]
         self.look(text, own)
-        return kept.nearest(self.lens)
+        return kept.nearest(self.lens).similarity
 
 
 def prints(many: int, seed: int = 0, words: int = 12) -> list[Fingerprint]:
     """Return fingerprints of random words."""
     rng = np.random.default_rng(seed)
-    return [Fingerprint(rng.choice(np.arange(1, WORD_IDS, dtype=np.uint16), words, replace=False), 2.0)
-            for _ in range(many)]
+    lens = Lens()
+    return [lens.look([(0.5, int(word)) for word in rng.choice(np.arange(1, WORD_IDS), words, replace=False)])
+            for _ in range(many)]  # type: ignore[misc]
+
+
+def under(lens: Lens, fingerprint: Fingerprint) -> None:
+    """Put the payload of *fingerprint* under the lens."""
+    lens.look([(0.5, int(word)) for word in fingerprint.words if word])
 
 
 @given(text=st.text(max_size=400))
@@ -119,7 +120,7 @@ def test_what_an_account_repeats_in_every_prompt_says_nothing() -> None:
     payloads = [" ".join(f"w{rng.randrange(3000)}" for _ in range(12)) for _ in range(80)]
     wording = "Kindly work through this task in detail and show all of the reasoning:"
     for payload in payloads[:60]:
-        own.learn(array(reader.words.of(f"{wording} {payload}")))
+        own.learn(reader.words.of(f"{wording} {payload}"))
 
     raw = [reader.similarity(f"{wording} {one}", f"{wording} {other}") for one, other in pairwise(payloads[60:])]
     residual = [reader.similarity(f"{wording} {one}", f"{wording} {other}", own)
@@ -128,34 +129,83 @@ def test_what_an_account_repeats_in_every_prompt_says_nothing() -> None:
     assert sum(residual) < 0.1 * sum(raw)
 
 
+def test_a_payload_inside_a_longer_prompt_is_contained_in_it() -> None:
+    """What a past holds whole is contained, however much more that past says; similarity is less."""
+    reader, kept = Reader(), OwnPast()
+    kept.learn(reader.look("one two three four five six seven"))  # type: ignore[arg-type]
+    reader.look("one two three")
+    nearest = kept.nearest(reader.lens)
+
+    assert nearest.contained == pytest.approx(1.0, rel=1e-3)
+    assert 0.4 < nearest.similarity < 0.9
+
+
+def test_an_opening_is_met_twice_and_by_two() -> None:
+    """What one principal repeats is not met; what a second sends too is. Counts are halved with the words'."""
+    lexicon = Lexicon()
+    for _ in range(5):
+        lexicon.meet([7], tag=1)
+    alone = lexicon.met(7)
+    lexicon.meet([7], tag=2)
+
+    assert not alone
+    assert lexicon.met(7)
+    assert not lexicon.met(8)
+
+
+@given(payload=st.integers(1 << 20, 2**64 - 1), tags=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=6))
+def test_a_payload_is_public_to_all_but_its_first_sender(payload: int, tags: list[int]) -> None:
+    """The first sender's own repeats are its own; to every other the payload is public."""
+    lexicon = Lexicon()
+    for tag in tags:
+        lexicon.send(payload, tag)
+
+    assert not lexicon.is_public(payload, tags[0])
+    assert lexicon.is_public(payload, tags[0] ^ 1)
+    assert not lexicon.is_public(payload ^ 1 << 63, tags[0] ^ 1)
+
+
+@given(gaps=st.lists(st.floats(0, 7200), min_size=1, max_size=60))
+def test_the_pace_counts_the_hour_and_forgets_by_the_day(gaps: list[float]) -> None:
+    """The current hour's prompts are exact, and the daily average lies between 1 and all of them."""
+    pace, at, hours = Pace(), 1_760_000_000.0, []
+    for gap in gaps:
+        at += gap
+        pace.learn(at, repeats=False)
+        hours.append(hour_of(at))
+
+    assert pace.hour == (hours[-1], hours.count(hours[-1]), 0)
+    assert 1 <= pace.per_day(at) <= len(gaps) + 1e-9
+    assert pace.per_day(at + 10 * 86_400) < 0.001 * len(gaps)
+
+
 def test_rare_words_outweigh_common_ones() -> None:
     """The lexicon learns from the traffic which words everybody uses."""
     words, lexicon = WordIds(SECRET), Lexicon()
     for number in range(500):
-        lexicon.learn(array(words.of(f"the of and number{number}")))
+        lexicon.learn(words.of(f"the of and number{number}"))
 
-    (common,), (rare,) = (lexicon.rarity(array(words.of(word))) for word in ("the", "zygote"))
+    ((common, _),), ((rare, _),) = (lexicon.weigh(words.of(word), None) for word in ("the", "zygote"))
     assert common < 0.1
     assert rare > 5
 
 
 def test_the_lexicon_follows_the_traffic_in_bounded_space() -> None:
-    """Counts are halved at 2^20 prompts: the newest prompts count, the table stays as it is."""
+    """Counts are halved at 2^16 prompts: the newest prompts count, the table stays as it is."""
     lexicon = Lexicon()
-    lexicon.prompts = (1 << 20) - 1
-    lexicon.learn(np.array([7], np.intp))
+    lexicon.prompts = (1 << 16) - 1
+    lexicon.learn([7])
 
-    assert lexicon.prompts == 1 << 19
+    assert lexicon.prompts == 1 << 15
 
 
 def test_no_words_give_no_fingerprint() -> None:
     """A prompt without a word has no fingerprint, and neither has one whose words all weigh nothing."""
     reader = Reader()
-    ids = array(reader.words.of("hello"))
 
     assert reader.look("") is None
     assert reader.look("!?") is None
-    assert reader.lens.look(ids, np.zeros(1, np.float32)) is None
+    assert reader.lens.look([(0.0, 7)]) is None
 
 
 def test_the_lens_shows_one_payload_at_a_time() -> None:
@@ -166,17 +216,20 @@ def test_the_lens_shows_one_payload_at_a_time() -> None:
     first = past.nearest(reader.lens)
     reader.look("")
 
-    assert first == 0.0
-    assert past.nearest(reader.lens) == 0.0
+    assert first == (0.0, 0.0)
+    assert past.nearest(reader.lens) == (0.0, 0.0)
 
 
 def test_a_fingerprint_keeps_the_weightiest_words() -> None:
     """Of many words those that weigh most are kept, 16 at most."""
-    ids, weights = np.arange(1, 101), np.linspace(0.1, 1.0, 100, dtype=np.float32)
-    kept = Lens().look(ids, weights)
+    own = OwnWords()
+    for _ in range(50):
+        own.learn(range(50))
+    kept = Lens().look(Lexicon().weigh(range(1, 100), own))
 
     assert kept is not None
-    assert sorted(kept.words.tolist()) == list(range(101 - FINGERPRINT_WORDS, 101))
+    assert len(set(kept.words.tolist())) == FINGERPRINT_WORDS
+    assert min(kept.words) >= 50
 
 
 @given(lengths=st.lists(st.integers(WINDOW, 200_000), min_size=1, max_size=5))
@@ -198,8 +251,8 @@ def test_nobody_can_foretell_which_middle_is_looked_at() -> None:
         return WordIds(secret).of("a " * 500 + body + " z" * 500) - WordIds(secret).of("a z")
 
     places = [seen(SECRET, length) for length in (9_000, 9_001, 9_002)]
-    assert all(len(place) > 40 for place in places)
-    assert len(places[0] & places[1]) < 40 or len(places[1] & places[2]) < 40
+    assert all(len(place) > 15 for place in places)
+    assert len(places[0] & places[1]) < 15 or len(places[1] & places[2]) < 15
 
 
 def test_a_flood_of_new_words_does_not_fill_memory() -> None:
@@ -209,7 +262,7 @@ def test_a_flood_of_new_words_does_not_fill_memory() -> None:
     for number in range(40_000):
         ids.of(f"w{number}")
 
-    assert len(ids._memo) <= 1 << 15
+    assert len(ids._ids) <= 1 << 15
     assert ids.of("stable") == before
 
 
@@ -229,8 +282,8 @@ def test_the_own_past_keeps_the_latest(many: int) -> None:
         past.learn(fingerprint)
     found = []
     for fingerprint in kept:
-        lens.look(fingerprint.words.astype(np.intp), np.full(12, 4 / 12**0.5, np.float32))
-        found.append(past.nearest(lens) > 0.9)
+        under(lens, fingerprint)
+        found.append(past.nearest(lens).contained > 0.9)
 
     assert len(past) == min(many, OWN_PAST)
     assert found == [False] * max(0, many - OWN_PAST) + [True] * min(many, OWN_PAST)
@@ -242,13 +295,15 @@ def test_strangers_are_never_oneself(tags: list[int], draw: int) -> None:
     past, lens, (own, other) = CohortPast(), Lens(), prints(2)
     for number, tag in enumerate(tags):
         past.learn(own if tag == 1 else other, tag, draw ^ number * 2654435761)
-    lens.look(own.words.astype(np.intp), np.ones(12, np.float32))
+    under(lens, own)
+    many, nearest = past.against(1, lens, least=1)
 
     assert len(past) == min(len(tags), COHORT_PAST)
-    assert past.strangers(1) <= len(past)
-    assert past.nearest_stranger(1, lens) < 0.1
+    assert many <= len(past)
+    assert nearest.contained < 0.1
+    assert past.against(1, lens, least=many + 1) == (0, (0.0, 0.0))
     if len(tags) <= COHORT_PAST:
-        assert past.strangers(1) == sum(tag != 1 for tag in tags)
+        assert many == sum(tag != 1 for tag in tags)
 
 
 @given(cells=st.lists(st.integers(0, CELLS - 1), max_size=300))
@@ -268,7 +323,9 @@ def test_near_payloads_fall_into_one_cell_and_others_spread() -> None:
     """Payloads that share most words mostly share their cell; a thousand unrelated ones fill hundreds of cells."""
     shared = 0
     for fingerprint, other in zip(prints(300), prints(300, seed=2), strict=True):
-        near = Fingerprint(np.append(fingerprint.words[1:], other.words[0]), 1.0)
+        words = [*[int(word) for word in fingerprint.words if word][1:], int(other.words[0])]
+        near = Lens().look([(0.5, word) for word in words])
+        assert near is not None
         shared += cell_of(fingerprint) == cell_of(near)
 
     assert shared > 200
@@ -284,29 +341,34 @@ def test_cells_begin_anew_after_a_window() -> None:
     assert (cells.volume, cells.reached) == (1, 1)
 
 
-@given(prompts=st.lists(st.sets(st.integers(0, WORD_IDS - 1), max_size=30), max_size=40))
+@given(prompts=st.lists(st.sets(st.integers(1, WORD_IDS - 1), max_size=30), max_size=40))
 def test_own_words_never_understate_how_usual_a_word_is(prompts: list[set[int]]) -> None:
     """Folding words onto counters can only raise a share; no share leaves 0 to 1."""
     own = OwnWords()
     for words in prompts:
-        own.learn(array(words))
-    everything = array(set().union(*prompts))
-    if not everything.size:
-        return
+        own.learn(words)
 
-    share = own.share(everything)
-    true = np.array([sum(int(word) in words for words in prompts) for word in everything]) / len(prompts)
-    assert (share >= true - 1e-6).all()
-    assert (share <= 1).all()
+    for word in set().union(*prompts):
+        true = sum(word in words for words in prompts) / len(prompts)
+        assert true - 1e-9 <= own.share(word) <= 1
+        assert own.constant([word], 0.8) == (own.share(word) >= 0.8)
 
 
 def test_own_words_forget_by_halves() -> None:
     """A word left out for long weighs again: counters are halved when they are full."""
-    own, word, other = OwnWords(), np.array([1], np.intp), np.array([2], np.intp)
+    own = OwnWords()
     for _ in range(200):
-        own.learn(word)
+        own.learn([1])
     for _ in range(800):
-        own.learn(other)
+        own.learn([2])
 
-    assert float(own.share(word)[0]) < 0.1
-    assert float(own.share(other)[0]) > 0.9
+    assert own.share(1) < 0.1
+    assert own.share(2) > 0.9
+
+
+@given(text=st.text(st.characters(codec="ascii"), max_size=300))
+def test_ascii_words_are_found_as_in_any_other_text(text: str) -> None:
+    """The quick way for ASCII finds the very words that the general one does."""
+    ids = WordIds(SECRET)
+
+    assert ids.of(text) | ids.of("é") == ids.of(f"{text} é")

@@ -14,7 +14,7 @@ from ratelimit.evidence import Ladder
 from ratelimit.policy import Policy
 from ratelimit.presumption import Presumption
 from ratelimit.principal import Principal
-from ratelimit.signals import Affinity, Coverage
+from ratelimit.signals import Affinity, Coverage, Stamina, Wander
 from ratelimit.stores import MemoryStore
 from ratelimit.trust import Trust
 
@@ -58,8 +58,12 @@ def test_a_budget_names_every_field_that_is_wrong() -> None:
         (Affinity, {"least": 9}, "Affinity.least"),
         (Affinity, {"public": 1.5}, "Affinity.public"),
         (Presumption, {"cleared": 0.5}, "Presumption.floor"),
-        (Presumption, {"known": 4.0}, "Presumption.known"),
-        (Ladder, {"cohort_burst": 0}, "Ladder.cohort_burst"),
+        (Presumption, {"young": 4.0}, "Presumption.young"),
+        (Presumption, {"guests_per_day": 0}, "Presumption.guests_per_day"),
+        (Presumption, {"settled_after": timedelta(0)}, "Presumption.settled_after"),
+        (Wander, {"p0": 0.9}, "Wander.p0"),
+        (Stamina, {"prompts": 0}, "Stamina.prompts"),
+        (Ladder, {"tight_burst": 0}, "Ladder.tight_burst"),
         (ByTemplate, {"words": 0}, "ByTemplate.words"),
         (Coverage, {"side": "tall"}, "Coverage.side"),
         (Coverage, {"side": "wide", "honest": ((9, 0.5, 0.2),)}, "Coverage.honest"),

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ratelimit.decision import Cause, Decision
+from ratelimit.decision import Cause
 from ratelimit.edge.anonymous import anonymous
 from ratelimit.edge.lanes import Lanes
 from ratelimit.edge.listener import Listener
 from ratelimit.edge.predicates import ask
+from ratelimit.edge.shown import shown
 from ratelimit.edge.visit import Settled, Visit
 from ratelimit.identify import Resolver, resolve
-from ratelimit.responses import outage_reply, refusal_reply, unreadable_reply
+from ratelimit.responses import budget_headers, outage_reply, refusal_reply, unreadable_reply
 
 if TYPE_CHECKING:
     from ratelimit.edge.complaints import Complaints
     from ratelimit.engine import Engine, Plan
     from ratelimit.principal import Principal
-    from ratelimit.stores import Fold, Store
+    from ratelimit.stores import Store
 
 
 class Gate:
@@ -53,30 +54,37 @@ class Gate:
         plan = self._plan(visit, principal)
         if visit.request.reading.problem is not None and visit.policy.unreadable != "charge":
             return _unread(visit, plan)
-        decision, fold = await self._charge(plan)
-        if decision.refused and visit.policy.mode == "delay":
-            decision, fold = await self._hold(visit, principal, decision)
-            if decision.refused and visit.hung_up:
+        settled = await self._charge(visit, plan)
+        if settled.decision.refused and visit.policy.mode == "delay":
+            settled = await self._hold(visit, principal, settled)
+            if settled.decision.refused and visit.hung_up:
                 return None
-        reply = None if decision.allowed else refusal_reply(decision, visit.policy, visit.dialect, visit.accept)
-        return Settled(decision=decision, reply=reply, fold=fold)
+        return settled
 
-    async def _hold(self, visit: Visit, principal: Principal, decision: Decision) -> tuple[Decision, Fold | None]:
+    async def _hold(self, visit: Visit, principal: Principal, settled: Settled) -> Settled:
         """Charge again as soon as the budget may have refilled, and give up when ``max_delay`` would be exceeded."""
-        time, fold = asyncio.get_running_loop().time, None
+        time, decision = asyncio.get_running_loop().time, settled.decision
         began, most = time(), visit.policy.max_delay.total_seconds()
         async with Listener(visit.receive) as listener:
             while decision.refused and decision.retry_after <= (left := most - (time() - began)):
                 with self._lanes.place(decision.principal, decision.retry_after) as lane:
                     if lane.length > left or not await listener.wait(lane.turn(), within=left):
                         break
-                decision, fold = await self._charge(self._plan(visit, principal))
+                settled = await self._charge(visit, self._plan(visit, principal))
+                decision = settled.decision
         if listener.heard is not None:
             visit.upload.messages.append(listener.heard)
-        return msgspec.structs.replace(decision, delayed=time() - began), fold
+        return msgspec.structs.replace(settled, decision=msgspec.structs.replace(decision, delayed=time() - began))
 
-    async def _charge(self, plan: Plan) -> tuple[Decision, Fold | None]:
-        return self._engine.settle(plan, await self._store.charge(plan.charges))
+    async def _charge(self, visit: Visit, plan: Plan) -> Settled:
+        charged = await self._store.charge(plan.charges)
+        decision, fold = self._engine.settle(plan, charged)
+        told = shown(decision, plan, charged)
+        if not decision.allowed:
+            return Settled(decision=decision, reply=refusal_reply(told, visit.policy, visit.dialect, visit.accept))
+        # An audit is not seen from outside: the exchange is byte for byte the application's.
+        headers = [] if visit.policy.mode == "audit" else budget_headers(told, visit.policy)
+        return Settled(decision=decision, fold=fold, headers=tuple(headers))
 
     def _plan(self, visit: Visit, principal: Principal) -> Plan:
         now = self._store.clock.now()

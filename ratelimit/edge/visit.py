@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ratelimit.dialects import Dialect
     from ratelimit.edge.upload import Upload
+    from ratelimit.headers import Header
     from ratelimit.policy import Policy
     from ratelimit.request import Request
     from ratelimit.responses import Reply
@@ -71,8 +72,10 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     decision  what was decided.
     reply     what to answer; ``None``: the request goes on to the application.
     fold      what to learn once the application has answered; ``None``: nothing.
+    headers   what to append to the application's.
     """
 
     decision: Decision
     reply: Reply | None = None
     fold: Fold | None = None
+    headers: tuple[Header, ...] = ()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ratelimit.profile import CohortProfile, PrincipalProfile
 
 #: P(the nearest is one's own because one came back to it, not by chance), by how many prompts of one's own are known.
-CAREFUL = (0.05, 0.12, 0.16, 0.19, 0.22, 0.24, 0.26, 0.28)
+CAREFUL = (0.01, 0.02, 0.065, 0.11, 0.14, 0.15, 0.18, 0.21)
 TYPICAL = (0.12, 0.28, 0.33, 0.38, 0.41, 0.43, 0.45, 0.50)
 
 # How the outcomes split, from the own side to the strangers'. Under a harvest: of own nearer, and of a stranger nearer.
@@ -42,8 +42,8 @@ class Affinity:
 
     The factor is harvest / honest, and at most one where the own past is nearer. It rises from the first row to the
     last, so its expectation is at most one for every principal whose outcomes lean to its own side at least as much as
-    the last column. There is no bet while m < *least* or N < *least_strangers*; nor where a > *rerun* (one's own prompt
-    again), b > *public* (a text that others send too says nothing of anybody), or both are below *apart*.
+    the last column. There is no bet while m < *least* or N < *least_strangers*; nor where it is one's own prompt
+    again, where others send it too (a public text says nothing of anybody), or where a and b are below *apart*.
 
     Every outcome is also priced against a typical honest principal (``typical`` in place of ``careful``): that price is
     no promise. It decides only which members of a cohort that is tightened already share its budget.
@@ -52,8 +52,8 @@ class Affinity:
     typical          r of a typical one.
     least            m from which a bet is made; 1 to 8.
     least_strangers  N from which a bet is made; 1 to 64.
-    rerun, public, apart
-                     similarities, 0 to 1, as above.
+    public           the share of a prompt, 0 to 1, that one of a stranger's must hold for it to be public.
+    apart            the similarity, 0 to 1, below which two prompts have nothing to do with each other.
     ceiling          the most evidence it may hold, log10.
 
     Source: two-sample nearest-neighbour tests (Schilling 1986; Henze 1988), made sequential by betting (Shafer 2021).
@@ -63,7 +63,6 @@ class Affinity:
     typical: tuple[float, ...] = TYPICAL
     least: int = 2
     least_strangers: int = 16
-    rerun: float = 0.95
     public: float = 0.90
     apart: float = 0.02
     ceiling: float = 8.0
@@ -81,7 +80,7 @@ class Affinity:
             problems.append(f"least_strangers: must lie between 1 and 64, got {self.least_strangers!r}")
         problems.extend(
             f"{field}: must lie between 0 and 1, got {value!r}"
-            for field in ("rerun", "public", "apart") if not 0.0 <= (value := getattr(self, field)) <= 1.0
+            for field in ("public", "apart") if not 0.0 <= (value := getattr(self, field)) <= 1.0
         )
         if self.ceiling <= 0:
             problems.append(f"ceiling: must be above 0, got {self.ceiling!r}; to switch the signal off leave it out")
@@ -90,13 +89,11 @@ class Affinity:
     def score(self, features: Features, own: PrincipalProfile, cohort: CohortProfile) -> Bet | None:
         """Return the bet on this prompt, judged by the past alone; ``None`` for no bet."""
         past, many = cohort.past, 0 if own.past is None else len(own.past)
-        if features.fingerprint is None or past is None or many < self.least or features.nearest_own > self.rerun:
+        if features.fingerprint is None or past is None or many < self.least or features.public or features.repeats:
             return None
-        strangers = past.strangers(features.tag)
-        if strangers < self.least_strangers:
-            return None
-        mine, strange = features.nearest_own, past.nearest_stranger(features.tag, features.lens)
-        if strange > self.public or max(mine, strange) < self.apart:
+        strangers, (strange, contained) = past.against(features.tag, features.lens, least=self.least_strangers)
+        mine = features.nearest_own.similarity
+        if not strangers or contained > self.public or max(mine, strange) < self.apart:
             return None
         outcome = _outcome(mine, strange)
         return Bet(factors(many, strangers, self.careful[many - 1])[outcome],

@@ -23,7 +23,7 @@ def cell_of(fingerprint: Fingerprint) -> int:
     Word ids are keyed hashes, so the smallest is a min-hash (Broder 1997): two payloads fall into one cell with the
     probability of their words' Jaccard similarity, and nobody outside can choose a cell.
     """
-    return (int(fingerprint.words.min()) * _SPREAD & 0xFFFF) >> 4
+    return (fingerprint.least * _SPREAD & 0xFFFF) >> 4
 
 
 class Cells:

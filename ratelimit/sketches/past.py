@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratelimit.sketches.fingerprint import FINGERPRINT_WORDS
+from ratelimit.sketches.fingerprint import FINGERPRINT_WORDS, Nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,63 +20,68 @@ OWN_PAST = 8
 COHORT_PAST = 64
 
 
-class OwnPast:
-    """The latest fingerprints of one principal; 288 bytes."""
+#: Nothing near.
+NOWHERE = Nearest(0.0, 0.0)
 
-    __slots__ = ("_norms", "_words", "prompts")
+
+class OwnPast:
+    """The latest fingerprints of one principal; 1 KB."""
+
+    __slots__ = ("_scales", "_words", "prompts")
 
     def __init__(self) -> None:
-        self._words: NDArray[np.uint16] = np.zeros((OWN_PAST, FINGERPRINT_WORDS), np.uint16)
-        self._norms: NDArray[np.float32] = np.full(OWN_PAST, np.inf, np.float32)
+        # Eight bytes an id and not two: as indices they need no copy.
+        self._words: NDArray[np.intp] = np.zeros((OWN_PAST, FINGERPRINT_WORDS), np.intp)
+        self._scales: NDArray[np.float32] = np.zeros(OWN_PAST, np.float32)
         self.prompts = 0
 
     def __len__(self) -> int:
         return min(self.prompts, OWN_PAST)
 
-    def nearest(self, lens: Lens) -> float:
-        """Return the similarity of the most similar one to what is under the *lens*; 0.0 without any."""
-        return float(lens.similarities(self._words, self._norms).max())
+    def nearest(self, lens: Lens) -> Nearest:
+        """Say how near the nearest one is to what is under the *lens*; zeros without any."""
+        return lens.nearest(self._words, self._scales)
 
     def learn(self, fingerprint: Fingerprint) -> None:
         """Keep *fingerprint* in place of the oldest."""
-        at, many = self.prompts % OWN_PAST, fingerprint.words.size
-        self._words[at, :many] = fingerprint.words
-        self._words[at, many:] = 0
-        self._norms[at] = fingerprint.norm
+        at = self.prompts % OWN_PAST
+        self._words[at] = fingerprint.words
+        self._scales[at] = fingerprint.scale
         self.prompts += 1
 
 
 class CohortPast:
-    """A random sample of the recent fingerprints of a cohort's members, each with the tag of whose it is; 2.8 KB."""
+    """A random sample of the recent fingerprints of a cohort's members, each with the tag of whose it is; 9 KB."""
 
-    __slots__ = ("_norms", "_size", "_tags", "_words")
+    __slots__ = ("_scales", "_size", "_tags", "_words")
 
     def __init__(self) -> None:
-        self._words: NDArray[np.uint16] = np.zeros((COHORT_PAST, FINGERPRINT_WORDS), np.uint16)
-        self._norms: NDArray[np.float32] = np.full(COHORT_PAST, np.inf, np.float32)
+        self._words: NDArray[np.intp] = np.zeros((COHORT_PAST, FINGERPRINT_WORDS), np.intp)
+        self._scales: NDArray[np.float32] = np.zeros(COHORT_PAST, np.float32)
         self._tags: NDArray[np.uint64] = np.zeros(COHORT_PAST, np.uint64)
         self._size = 0
 
     def __len__(self) -> int:
         return self._size
 
-    def strangers(self, tag: int) -> int:
-        """Return how many are of members other than *tag*."""
-        return self._size - int(np.count_nonzero(self._tags[: self._size] == tag))
+    def against(self, tag: int, lens: Lens, *, least: int) -> tuple[int, Nearest]:
+        """Return how many are of others than *tag*, and how near the nearest of them is to what is under the *lens*.
 
-    def nearest_stranger(self, tag: int, lens: Lens) -> float:
-        """Return the similarity of the most similar one of another member than *tag*; 0.0 without any."""
-        similar = lens.similarities(self._words, self._norms)
-        return float((similar * (self._tags != tag)).max())
+        Fewer than *least* are not looked at: (0, zeros).
+        """
+        if self._size < least:
+            return 0, NOWHERE
+        others = self._tags != tag
+        many = int(np.count_nonzero(others)) - COHORT_PAST + self._size
+        return (many, lens.nearest(self._words, self._scales, others)) if many >= least else (0, NOWHERE)
 
     def learn(self, fingerprint: Fingerprint, tag: int, draw: int) -> None:
         """Put a member's *fingerprint* in: into a free place, or in place of the one that *draw* chooses.
 
         *draw* is any number of 0 or more that the caller makes from a keyed hash: no state, so replay is exact.
         """
-        at, many = self._size if self._size < COHORT_PAST else draw % COHORT_PAST, fingerprint.words.size
-        self._words[at, :many] = fingerprint.words
-        self._words[at, many:] = 0
-        self._norms[at] = fingerprint.norm
+        at = self._size if self._size < COHORT_PAST else draw % COHORT_PAST
+        self._words[at] = fingerprint.words
+        self._scales[at] = fingerprint.scale
         self._tags[at] = tag
         self._size = max(self._size, at + 1)

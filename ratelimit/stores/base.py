@@ -35,12 +35,14 @@ class CohortFold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     moves     (signal's name, log factor, its ceiling) of every bet that counts.
     standing  the member's own standing afterwards.
     trust     by how much the summed trust of the uncleared members changes.
+    returns   requests that a guest gives back, for it cleared itself.
     learns    whether the cohort keeps the prompts: those of cleared members say nothing of the others.
     """
 
     moves: tuple[tuple[str, float, float], ...]
     standing: Standing
     trust: float
+    returns: int
     learns: bool
 
 
@@ -54,6 +56,8 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cohorts    a row a cohort.
     pieces     digests of the turns and system texts that were new.
     meets      hashes of what the lexicon is to count as met: values that make no cohort until they are.
+    payloads   hashes of the payloads, by which it is known that others sent them too.
+    tag        64 bits that stand for the principal.
     charges    the charge this follows from: budgets and ladder.
     now        Unix seconds.
     """
@@ -65,6 +69,8 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cohorts: tuple[CohortFold, ...]
     pieces: tuple[int, ...]
     meets: tuple[int, ...]
+    payloads: tuple[int, ...]
+    tag: int
     charges: Charges
     now: float
 

@@ -10,6 +10,7 @@ from ratelimit.admission import Charges, Terms, admit, drain_pool, inherit, move
 from ratelimit.clock import Clock, SystemClock
 from ratelimit.decision import Tier
 from ratelimit.errors import refuse_invalid
+from ratelimit.evidence import LN10
 from ratelimit.profile import CohortProfile, PrincipalProfile
 from ratelimit.sketches import Lexicon
 from ratelimit.stores.base import Charged, CohortFold, Fold
@@ -95,40 +96,39 @@ class MemoryStore:
     def fold(self, fold: Fold) -> None:
         """Learn what was answered, at once."""
         terms, now = fold.charges.terms, fold.now
-        profile, known = self._principal(fold.principal, terms, now)
-        fresh = not known or not profile.learned
-        tight = tier_of(profile, terms, terms.signals, now) >= Tier.SOFT
+        profile, _ = self._principal(fold.principal, terms, now)
         move(profile, fold.moves, terms, now)
         profile.remember(fold.digest, fold.pieces)
         for features in fold.features:
             profile.learn(features)
             self.lexicon.learn(features.ids)
-        self.lexicon.meet(fold.meets)
+        if profile.held_at is None:
+            profile.held_at = fold.charges.held_at
+        self.lexicon.meet(fold.meets, fold.tag)
+        for payload in fold.payloads:
+            self.lexicon.send(payload, fold.tag)
         for cohort in fold.cohorts:
             self._fold_cohort(cohort, fold, profile)
-        now_tight = tier_of(profile, terms, terms.signals, now) >= Tier.SOFT
-        if fresh or tight != now_tight:
-            self._principals.put(fold.principal, profile, room=_TIGHT if now_tight else _KNOWN, now=now)
+        room = _room(profile, terms, now)
+        if room != self._principals.room_of(fold.principal):
+            self._principals.put(fold.principal, profile, room=room, now=now)
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing to release."""
 
     def _fold_cohort(self, learned: CohortFold, fold: Fold, profile: PrincipalProfile) -> None:
         terms, now, ref = fold.charges.terms, fold.now, learned.standing.ref
-        cohort = self._cohort(ref, terms, now)
-        kept = cohort is not None and ref.key in self._cohorts
-        before = _cohort_room(cohort, terms, now) if cohort is not None and kept else -1
-        if cohort is None:
-            cohort = CohortProfile(now)
+        cohort = self._cohort(ref, terms, now) or CohortProfile(now)
         cohort.members += ref.key not in profile.standings
         cohort.trust += learned.trust
+        cohort.guests = max(0.0, cohort.guests - learned.returns)
         profile.stand(learned.standing)
         move(cohort, learned.moves, terms, now)
         if learned.learns:
             for features in fold.features:
                 cohort.learn(features)
         room = _cohort_room(cohort, terms, now)
-        if room != before:
+        if room != self._cohorts.room_of(ref.key):
             self._cohorts.put(ref.key, cohort, room=room, now=now)
             if room == _TIGHT:
                 self._tight.add(ref.key)
@@ -140,24 +140,26 @@ class MemoryStore:
         self, charges: Charges, mine: PrincipalProfile, now: float
     ) -> list[tuple[CohortRef, CohortProfile]]:
         """Return the tightened cohorts that the principal stands in and the charge does not name."""
-        found = []
-        for key in self._tight & mine.standings.keys() if self._tight and mine.standings else ():
-            ref = mine.standings[key].ref
-            if ref in charges.cohorts:
-                continue
-            cohort = self._cohort(ref, charges.terms, now)
-            if cohort is None:  # it grew old
-                self._tight.discard(key)
-            else:
-                found.append((ref, cohort))
-        return sorted(found, key=lambda pair: pair[0].key)
+        if not self._tight or not mine.standings:
+            return []
+        named, found = {ref.key for ref in charges.cohorts}, []
+        for key, standing in mine.standings.items():
+            if key in self._tight and key not in named:
+                cohort = self._cohort(standing.ref, charges.terms, now)
+                if cohort is None:  # it grew old
+                    self._tight.discard(key)
+                else:
+                    found.append((standing.ref, cohort))
+        return found
 
     def _principal(self, key: bytes, terms: Terms, now: float) -> tuple[PrincipalProfile, bool]:
         found = self._principals.get(key, now=now)
         if found is not None:
             return found, True
         profile = PrincipalProfile(now)
-        inherit(profile, self._gone.of(key), terms, terms.signals)
+        left = self._gone.of(key)
+        inherit(profile, left, terms, terms.signals)
+        profile.prior = (left.careful, left.typical)
         return profile, False
 
     def _cohort(self, ref: CohortRef, terms: Terms, now: float) -> CohortProfile | None:
@@ -176,6 +178,12 @@ class MemoryStore:
     def _cohort_goes(self, key: bytes, cohort: CohortProfile) -> None:
         self._tight.discard(key)
         self._gone_cohorts.keep(key, cohort)
+
+
+def _room(profile: PrincipalProfile, terms: Terms, now: float) -> int:
+    """Return the room of a principal that is known: who is tightened, or would be held somewhere, goes last."""
+    held = profile.highest()[1] >= terms.presumption.young * LN10
+    return _TIGHT if held or tier_of(profile, terms, terms.signals, now) >= Tier.SOFT else _KNOWN
 
 
 def _cohort_room(cohort: CohortProfile, terms: Terms, now: float) -> int:

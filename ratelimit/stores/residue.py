@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratelimit.profile import Account, Left
+from ratelimit.profile import Account, Left, PrincipalProfile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,32 +21,38 @@ class Residue:
     """Remembers of evicted records, in a table of 65,536 slots, until when their budgets are spent and their evidence.
 
     A newcomer starts with what its slot holds. If it is the one that was evicted, nothing was forgotten; if it is
-    another whose keyed hash falls into the same slot, it starts a little tight, never loose. 2 MiB, made when the first
-    record goes.
+    another whose keyed hash falls into the same slot, it starts a little tight, never loose. What is not
+    remembered is in which cohorts it was held: it is held again as soon as it sends into one. 2.5 MiB, made when the
+    first record goes.
     """
 
-    __slots__ = ("_active_at", "_spent_until", "_wealth")
+    __slots__ = ("_active_at", "_careful", "_spent_until", "_typical", "_wealth")
 
     def __init__(self) -> None:
         self._spent_until: NDArray[np.float64] | None = None
-        self._wealth = self._active_at = np.zeros(0)
+        self._wealth = self._active_at = self._careful = self._typical = np.zeros(0)
 
     def keep(self, key: bytes, account: Account) -> None:
         """Remember of *key* until when its budgets are spent, and the most evidence that any signal holds."""
         if self._spent_until is None:
             self._spent_until, self._wealth, self._active_at = (np.zeros(_SLOTS) for _ in range(3))
+            self._careful, self._typical = np.zeros(_SLOTS), np.zeros(_SLOTS)
         slot, wealth = _slot(key), max(account.wealth.values(), default=0.0)
         self._spent_until[slot] = max(self._spent_until[slot], account.spent_until)
         if wealth >= _LEAST:
             self._wealth[slot] = max(self._wealth[slot], wealth)
             self._active_at[slot] = max(self._active_at[slot], account.active_at)
+        if isinstance(account, PrincipalProfile):
+            careful, typical = account.highest()
+            self._careful[slot] = max(self._careful[slot], careful)
+            self._typical[slot] = max(self._typical[slot], typical)
 
     def of(self, key: bytes) -> Left:
         """Return what is left in the slot of *key*; zeros if nobody of that slot went."""
         if self._spent_until is None:
-            return Left(0.0, 0.0, 0.0)
-        slot = _slot(key)
-        return Left(float(self._spent_until[slot]), float(self._wealth[slot]), float(self._active_at[slot]))
+            return Left(0.0, 0.0, 0.0, 0.0, 0.0)
+        slot, tables = _slot(key), (self._spent_until, self._wealth, self._active_at, self._careful, self._typical)
+        return Left(*(float(table[slot]) for table in tables))
 
 
 def _slot(key: bytes) -> int:

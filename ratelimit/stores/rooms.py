@@ -64,6 +64,11 @@ class Rooms(Generic[K, V]):
             self.put(key, entry.record, room=entry.room, now=now)
         return entry.record
 
+    def room_of(self, key: K) -> int:
+        """Return the number of the room that *key* is in, -1 if it is not kept."""
+        entry = self._entries.get(key)
+        return -1 if entry is None else entry.room
+
     def put(self, key: K, record: V, *, room: int, now: float) -> None:
         """Keep *record* under *key* in *room*, wherever it was before."""
         self._now = max(self._now, now)

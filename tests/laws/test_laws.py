@@ -6,7 +6,6 @@ import random
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,7 +74,7 @@ def harvest(
 
 
 def test_a_harvest_is_stopped_as_one_body(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
-    """Forty accounts, each far below any quota, are tightened to the hard tier and then all but stopped."""
+    """Forty accounts, each far below any quota, are tightened together and then all but stopped."""
     run = play()
     first = harvest(run, writer(1), members(40), 1500)
     then = harvest(run, writer(2), members(40), 1500)
@@ -83,7 +82,8 @@ def test_a_harvest_is_stopped_as_one_body(play: Callable[..., Any], writer: Call
     assert first < 1500
     assert then < 75
     refusal = next(d for d in (run(members(40)[3], f"{TEMPLATE}{n}") for n in range(200)) if not d.allowed)
-    assert refusal.tier is Tier.HARD
+    assert refusal.tier >= Tier.SOFT
+    assert max(refusal.cohorts.values()) >= run.policy.ladder.soft
     assert refusal.reasons[0].cause is Cause.COHORT
 
 
@@ -92,13 +92,13 @@ def test_split_proof(play: Callable[..., Any], writer: Callable[..., Any]) -> No
     few = harvest(play(), writer(1), members(15), 3000)
     many = harvest(play(), writer(1), members(150), 3000)
 
-    assert many <= few + 3 * 135
+    assert many <= few + 4 * 135
 
 
 def test_new_accounts_add_nothing_to_a_tightened_template(
     play: Callable[..., Any], writer: Callable[..., Any]
 ) -> None:
-    """Once a template is hard, a thousand fresh accounts of one request each get what its shared budget has."""
+    """Once a template is tight, a thousand fresh accounts of one request each get what its shared budget has."""
     run = play()
     harvest(run, writer(1), members(20), 1500)
     fresh = [Principal(id=f"fresh{number}") for number in range(1000)]
@@ -139,7 +139,7 @@ def test_forgiving(play: Callable[..., Any], writer: Callable[..., Any]) -> None
     before = run(accounts[0], "one more")
     run.clock.advance(run.policy.ladder.forgives_after.total_seconds() + 1)
 
-    assert before.tier is Tier.HARD
+    assert before.tier >= Tier.SOFT
     assert all(run(account, "back again").tier is Tier.CLEAR for account in accounts)
 
 
@@ -236,7 +236,7 @@ def test_the_same_trace_gives_the_same_decisions(play: Callable[..., Any], write
 
 
 def test_tightening_hands_out_no_fresh_burst(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
-    """A cohort that turns hard finds its shared budget spent: it is refused from the next request on."""
+    """A cohort that turns tight finds its shared budget spent: it is refused from the next request on."""
     run, write, accounts = play(), writer(1), members(40)
     for number in range(2000):
         run.clock.advance(1.0)
@@ -299,4 +299,4 @@ def test_a_conversation_sent_again_with_every_turn_is_no_repetition(
 
     assert profile.words.prompts == 12
     assert len(profile.pieces) == 13
-    assert float(profile.words.share(np.array(sorted(run.engine._words.of("kind")), np.intp))[0]) < 0.2
+    assert profile.words.share(*run.engine._words.of("kind")) < 0.2

@@ -180,9 +180,9 @@ def parse_list(field: str) -> list[tuple[str, dict[str, int]]]:
 class Harvest:
     """Asks about everything by turns from many accounts that send one shape: what a spread campaign does."""
 
-    def __init__(self, guard: Any, accounts: int = 20, seed: int = 1) -> None:
-        self.guard, self.accounts, self.asked = guard, accounts, 0
-        self.random = Random(seed)
+    def __init__(self, guard: Any, accounts: int = 20, gap: float = 60.0) -> None:
+        self.guard, self.accounts, self.gap, self.asked = guard, accounts, gap, 0
+        self.random = Random(1)
 
     def text(self) -> str:
         """Return one prompt: a template, and words of one subject out of many."""
@@ -191,12 +191,17 @@ class Harvest:
         return "Solve the following task and write out all of your reasoning: " + " ".join(words)
 
     async def ask(self) -> Exchange:
-        """Send one request, from the next account, a minute after the last."""
-        self.asked += 1
-        self.guard.clock.advance(60.0)
+        """Send one request, from the next account, a *gap* of seconds after the last."""
+        text = self.skip()
         headers = {"authorization": f"Bearer key-{self.asked % self.accounts}", "user-agent": "script"}
-        came: Exchange = await self.guard(body=chat_body(self.text()), headers=headers)
+        came: Exchange = await self.guard(body=chat_body(text), headers=headers)
         return came
+
+    def skip(self) -> str:
+        """Let one request be, as if the account had forgotten it; return what it would have asked."""
+        self.asked += 1
+        self.guard.clock.advance(self.gap)
+        return self.text()
 
     async def until(self, wanted: Callable[[Decision], bool], most: int = 2000) -> Exchange:
         """Go on until a decision is as *wanted*, and return its exchange."""
@@ -228,14 +233,20 @@ class Server(uvicorn.Server):
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Server]:
-        """Serve while the context lasts."""
+        """Serve while the context lasts, a minute at most: a test that is stuck fails."""
+        async with asyncio.timeout(60):
+            async with self._serving():
+                yield self
+
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             self.port: int = listening.getsockname()[1]
             self.url = f"http://127.0.0.1:{self.port}"
             serving = asyncio.create_task(self.serve(sockets=[listening]))
             await self.up.wait()
             try:
-                yield self
+                yield
             finally:
                 self.should_exit = True
                 await serving

@@ -75,16 +75,19 @@ async def test_a_wait_ends_at_max_delay(guard: Make, recorder: Make, policy: Mak
 
 
 async def test_a_line_too_long_is_not_joined(guard: Make, recorder: Make, policy: Make) -> None:
-    """When so many wait that the last would wait too long, the next is refused at once."""
+    """When so many wait that the last would wait too long, the next is refused at once; nobody is granted too much."""
     guarded = guard(recorder(), waiting(policy, every=0.05, most=0.2), clock=SystemClock(), on_decision=None)
 
     async def ask(number: int) -> int:
         return (await drive(guarded.app, body=b"x")).status
 
+    began = asyncio.get_running_loop().time()
     statuses = await asyncio.gather(*map(ask, range(40)))
+    granted = 1 + (asyncio.get_running_loop().time() - began) / 0.05
 
     assert statuses.count(200) + statuses.count(429) == 40
-    assert 2 <= statuses.count(200) <= 12
+    assert 1 <= statuses.count(200) <= granted + 1
+    assert statuses.count(429) > 0
 
 
 async def test_a_client_that_leaves_is_not_waited_for(guard: Make, recorder: Make, policy: Make) -> None:
@@ -134,7 +137,7 @@ async def test_a_cancelled_wait_leaves_nothing(guard: Make, recorder: Make, poli
         "headers": [(b"authorization", b"Bearer a")],
     }
     call = asyncio.ensure_future(guarded.app(scope, receive, send))
-    await held.wait()
+    await asyncio.wait_for(held.wait(), 10)
     call.cancel()
 
     with pytest.raises(asyncio.CancelledError):

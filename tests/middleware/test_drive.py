@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -117,3 +119,12 @@ def test_an_exchange_without_a_response_has_no_status() -> None:
     """Asking for it raises, and says why."""
     with pytest.raises(LookupError, match="no response was started"):
         _ = Exchange(scope={"type": "http"}).status
+
+
+def test_the_tools_are_light() -> None:
+    """They bring neither a test framework nor a web framework nor a server along."""
+    heavy = "{'hypothesis', 'pytest', 'starlette', 'uvicorn'}"
+    program = f"import sys, ratelimit.testing; print(sorted({heavy} & sys.modules.keys()))"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "[]\n"

@@ -67,7 +67,7 @@ def test_coarse_tells_less_than_full_and_never_more_than_there_is(row: Remaining
     full = fields(remaining_field(decision, "full").decode("ascii"))[0][1]
 
     assert set(coarse) == {"r"}
-    assert full["r"] == min(math.floor(row.units), 10**15 - 1)
+    assert full["r"] == min(math.floor(row.units + 1e-9), 10**15 - 1)
     assert coarse["r"] <= full["r"] <= max(2 * coarse["r"] - 1, 0)
     assert coarse["r"].bit_count() <= 1
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ratelimit.budget import Budget
 from ratelimit.decision import Decision
+from ratelimit.policy import Policy
 from ratelimit.stores import Fold, MemoryStore
 from ratelimit.testing import drive
 
@@ -80,11 +83,10 @@ async def test_what_is_not_answered_is_not_learned(guard: Make, store: Learning)
     assert store.folds == []
 
 
-async def test_what_is_refused_is_not_learned(
-    guard: Make, recorder: Make, policy: Make, store: Learning, chat: Make
-) -> None:
+async def test_what_is_refused_is_not_learned(guard: Make, recorder: Make, store: Learning, chat: Make) -> None:
     """Of one granted and five refused requests one is learned."""
-    guarded = guard(recorder(), policy(), store=store)
+    once = Policy(budgets=(Budget(quota=60, window=timedelta(hours=1), burst=1),))
+    guarded = guard(recorder(), once, store=store)
     statuses = [(await guarded(body=chat(f"text {number}"))).status for number in range(6)]
 
     assert statuses == [200] + [429] * 5

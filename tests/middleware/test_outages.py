@@ -95,7 +95,7 @@ async def test_a_cancelled_charge_is_cancelled(
 
     before = asyncio.all_tasks()
     call = asyncio.ensure_future(guard(app := recorder(), policy(), store=Slow(clock=clock))())
-    await asked.wait()
+    await asyncio.wait_for(asked.wait(), 10)
     call.cancel()
 
     with pytest.raises(asyncio.CancelledError):

@@ -146,7 +146,7 @@ async def test_a_behavioural_refusal_makes_no_retry_storm(
     """A harvest over several keys is refused as abnormal usage, and each refusal is one attempt on the wire."""
     policy = Policy(
         budgets=(Budget(quota=3600, window=timedelta(hours=1), burst=10),),
-        ladder=Ladder(watch=0.05, soft=0.1, hard=0.2, cohort_soft_refill=0.5, cohort_hard_refill=0.5),
+        ladder=Ladder(watch=0.05, soft=0.1, hard=0.2, soft_refill=0.5, hard_refill=0.5),
     )
     guarded = guard(model(), policy)
     async with server(guarded.app) as running:

@@ -190,7 +190,7 @@ async def test_a_cancelled_upload_leaves_nothing(guard: Make, recorder: Make, po
 
     scope = {"type": "http", "asgi": {"version": "3.0"}, "method": "POST", "path": "/", "headers": []}
     call = asyncio.ensure_future(guarded.app(scope, receive, send))
-    await asked.wait()
+    await asyncio.wait_for(asked.wait(), 10)
     call.cancel()
 
     with pytest.raises(asyncio.CancelledError):

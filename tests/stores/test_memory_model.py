@@ -6,7 +6,6 @@ import math
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,7 +17,7 @@ from ratelimit.evidence import LN10, Ladder
 from ratelimit.observation import CohortRef, Features
 from ratelimit.presumption import Presumption
 from ratelimit.profile import Standing
-from ratelimit.sketches import Lens
+from ratelimit.sketches import NOWHERE, Lens
 from ratelimit.stores import Charged, CohortFold, Fold, MemoryStore
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ TERMS = Terms(
     presumption=Presumption(),
     signals=("alpha",),
     cohort_signals=("gamma",),
+    longest=1000.0,
 )
 
 names = st.sampled_from(["ann", "bob", "cyd", "dan", "eve", "fay"])
@@ -88,7 +88,8 @@ class Tub:
 class Model:
     """A dict of principals and a dict of cohorts, without bound."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sticky: bool) -> None:
+        self.sticky = sticky  # whether a hold is remembered when the request names other cohorts
         self.people: dict[str, Tub] = {}
         self.crowds: dict[str, Tub] = {}
         self.standing: dict[tuple[str, str], tuple[float, float]] = {}
@@ -106,20 +107,21 @@ class Model:
     ) -> tuple[bool, int]:
         """Return whether it is to be granted, and the tier that counts; spend it only if the store did: *follow*."""
         me = self.people.get(name) or Tub()
-        share = (1, 1, 1 / 300, 1 / 1200)[me.tier(now)]
+        share = (1, 1, 1 / 1440, 1 / 3600)[me.tier(now)]
         levels = {budget: me.level(budget, share, now) for budget in BUDGETS}
-        granted = all(levels[budget] + cost <= burst + 1e-9 for budget, (_, burst) in BUDGETS.items())
+        brims = {b: self.brim(b, cost) if me.tier(now) >= 2 else BUDGETS[b][1] for b in BUDGETS}
+        granted = all(levels[budget] + cost <= brims[budget] + 1e-9 for budget in BUDGETS)
         tier, metered = me.tier(now), []
-        elsewhere = [crowd for who, crowd in self.standing if who == name and crowd not in crowds]
+        elsewhere = [crowd for who, crowd in self.standing if self.sticky and who == name and crowd not in crowds]
         for crowd in [*crowds, *elsewhere]:
             step, _, held, _ = self.seat(name, crowd, now, trusted=trusted)
             tub = self.crowds.get(crowd)
             if tub is None or not held:
                 continue
-            pool = min(1.0, (1, 1, 1 / 96, 1 / 2880)[step] * (1 + min(1.0, tub.trust)))
+            pool = min(1.0, (1, 1, 1 / 1440, 1 / 3600)[step] * (1 + min(1.0, tub.trust)))
             filled = {budget: tub.level(budget, pool, now) for budget in BUDGETS}
             metered.append((tub, filled))
-            tier = max(tier, step)
+            tier = max(tier, step if self.standing[name, crowd][0] >= 1.0 else min(step, 2))
             granted = granted and all(filled[b] + cost <= self.brim(b, cost) + 1e-9 for b in BUDGETS)
         spent = cost if granted and follow else 0.0
         if (granted and follow) or name in self.people:
@@ -146,7 +148,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         super().__init__()
         self.now = 1_760_000_000.0
         self.store = MemoryStore(principals=self.principals, secret=b"0123456789abcdef")
-        self.model = Model()
+        self.model = Model(sticky=self.principals > 2)
         self.last: tuple[str, list[str], Charges] | None = None
 
     @rule(name=names, cost=units, crowds=groups, trusted=st.booleans())
@@ -154,7 +156,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         """Charge one request, in both."""
         charges = Charges(
             principal=key(name), payer=None, cohorts=tuple(CohortRef("shape", key(crowd)) for crowd in crowds),
-            costs=(cost, cost), terms=TERMS, trusted=trusted, age_known=True, earlier=(), now=self.now,
+            costs=(cost, cost), terms=TERMS, trusted=trusted, held_at=0.7, earlier=(), now=self.now,
         )
         charged = now_or_never(self.store.charge(charges))
         granted, tier = self.model.charge(
@@ -174,12 +176,12 @@ class StoreAgainstModel(RuleBasedStateMachine):
             _, cleared, _, counts = self.model.seat(name, crowd, self.now, trusted=charges.trusted)
             joins = (name, crowd) not in self.model.standing
             before = self.model.standing.get((name, crowd), (0.0, 0.0))
-            after = tuple(min(3.0, max(-3.0, old + bet)) for old, bet in zip(before, (careful, typical), strict=True))
+            after = (min(3.0, max(-2.0, before[0] + careful)), min(3.0, max(-3.0, before[1] + typical)))
             moves = (("gamma", careful * LN10, 8.0),) if counts and careful else ()
             was, now = not joins and not cleared, after[1] > -1.0
             trust = 0.0 if was is now or charges.trusted else 0.25 if now else -0.25
             standing = Standing(ref, after[0] * LN10, after[1] * LN10)
-            rows.append(CohortFold(moves=moves, standing=standing, trust=trust, learns=now))
+            rows.append(CohortFold(moves=moves, standing=standing, trust=trust, returns=0, learns=now))
             tub = self.model.crowds.setdefault(crowd, Tub())
             tub.trust += trust
             tub.at = max(tub.at, self.now)
@@ -192,12 +194,12 @@ class StoreAgainstModel(RuleBasedStateMachine):
         if own:
             self.model.people[name].bet(own, self.now)
         seen = Features(
-            ids=np.array([1], np.intp), rarity=np.ones(1, np.float32), own_share=np.zeros(1, np.float32),
-            fingerprint=None, lens=Lens(), nearest_own=0.0, draw=0, tag=1, continues=False, bare=True, now=self.now,
+            ids=(1,), fingerprint=None, lens=Lens(), nearest_own=NOWHERE, public=False, repeats=False, draw=0, tag=1,
+            continues=False, bare=True, trusted=False, tight=False, now=self.now,
         )
         self.store.fold(Fold(
             principal=key(name), digest=1, features=(seen,), moves=(("alpha", own * LN10, 8.0),) if own else (),
-            cohorts=tuple(rows), pieces=(), meets=(), charges=charges, now=self.now,
+            cohorts=tuple(rows), pieces=(), meets=(), payloads=(), tag=1, charges=charges, now=self.now,
         ))
 
     @rule(seconds=st.sampled_from([0.0, 1.0, 10.0, 77.0, 1000.0, DAY, 2.5 * DAY]))
@@ -217,15 +219,17 @@ class StoreAgainstModel(RuleBasedStateMachine):
 
 
 class CrampedStoreAgainstModel(StoreAgainstModel):
-    """The same, in a store with room for two: it may be tighter than the model, for a while, and never looser."""
+    """The same, in a store with room for two: it may be tighter than the model, for a while, and never looser.
+
+    One thing an evicted principal's trace does not hold: in which cohorts it was held. So the model forgets that too.
+    """
 
     principals = 2
 
     def compare(self, charged: Charged, granted: bool, tier: int) -> None:
         """Demand that the store grants nothing that the model refuses, and holds no tier below the model's."""
         assert granted or not charged.admission.allowed
-        if not charged.admission.seats:
-            assert charged.admission.tier >= tier
+        assert charged.admission.tier >= tier
 
 
 StoreAgainstModel.TestCase.settings = settings(stateful_step_count=40)

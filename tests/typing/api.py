@@ -46,12 +46,14 @@ from ratelimit import (
     Remaining,
     Request,
     Resolver,
+    Stamina,
     Store,
     StoreError,
     SystemClock,
     Tier,
     Trust,
     Unreadable,
+    Wander,
 )
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ def guard(app: ASGIApp) -> ASGIApp:
     store: Store = MemoryStore(principals=10, cohorts=10, ttl=timedelta(days=20), clock=clock, secret=b"x" * 32)
     rules: tuple[CohortRule, ...] = (ByShape(), ByTemplate(words=5), ByLink(kinds=("network",)))
     crowd: tuple[CohortSignal, ...] = (Affinity(least=3),)
-    own: tuple[PrincipalSignal, ...] = (Coverage(side="wide"),)
+    own: tuple[PrincipalSignal, ...] = (Coverage(side="wide"), Wander(), Stamina(prompts=20))
     dialects: tuple[Dialect, ...] = (OpenAIChat(), AnthropicMessages(), Plain())
     policy = Policy(
         name="chat",
@@ -104,7 +106,7 @@ def guard(app: ASGIApp) -> ASGIApp:
         cohort_signals=crowd,
         cohorts=rules,
         ladder=Ladder(soft=4.0),
-        presumption=Presumption(known=1.0),
+        presumption=Presumption(young=1.0),
         trust=Trust(mature_after=timedelta(days=60)),
         mode="delay",
         dialects=dialects,

@@ -1,0 +1,171 @@
+"""What a replay came to, as values: what ``--json`` prints, and what the tables are made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ratelimit.decision import Mode, Tier
+
+if TYPE_CHECKING:
+    from ratelimit.replay.replaying import Replaying
+    from ratelimit.replay.side import Side
+
+#: Rows of each list.
+TOP = 10
+
+
+class Cohort(msgspec.Struct, frozen=True, kw_only=True):
+    """A cohort with evidence against it: the most of it (log10), its members and the requests its budget refused."""
+
+    cohort: str
+    evidence: float
+    members: int
+    refused: int
+
+
+class Tightened(msgspec.Struct, frozen=True, kw_only=True):
+    """A principal that was tightened: its worst tier, its requests, how many were refused, and why."""
+
+    principal: str
+    tier: str
+    requests: int
+    refused: int
+    share: float
+    causes: dict[str, int]
+
+
+class SideSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What one list of policies came to.
+
+    policy        what it is called.
+    modes         the modes of its policies; what is counted is what enforcing would do, in any mode.
+    requests      requests that were decided.
+    refused       of these, the refused ones, and their share.
+    principals    principals, as the trace names them.
+    tightened     of these, those that ever reached soft or hard, and their share.
+    hard          of these, those that ever reached hard, and their share.
+    exact         whether the counts of principals are exact, and not within a percent.
+    causes        refused requests by cause; one that has several counts in each.
+    ungoverned    requests that no policy governs.
+    exempt        requests that a policy exempts or passes unread.
+    unread        requests whose body could not be read.
+    top_cohorts, top_principals
+                  the worst of either.
+    complaints    failures of functions and stores: how often, and the first.
+    """
+
+    policy: str
+    modes: list[Mode]
+    requests: int
+    refused: int
+    refused_share: float
+    principals: int
+    tightened: int
+    tightened_share: float
+    hard: int
+    hard_share: float
+    exact: bool
+    causes: dict[str, int]
+    ungoverned: int
+    exempt: int
+    unread: int
+    top_cohorts: list[Cohort]
+    top_principals: list[Tightened]
+    complaints: dict[str, tuple[int, str]]
+
+
+class BadLines(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines that could not be read: how many, their share, the first by number, and the others by reason."""
+
+    count: int
+    share: float
+    first: list[tuple[int, str]]
+    others: dict[str, int]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay came to.
+
+    trace         its name.
+    whole         whether it was read to its end.
+    lines         lines that were read.
+    first_at, last_at
+                  the earliest and the latest time of a request, Unix seconds.
+    out_of_order  requests that came behind a later one; decided at that one's time.
+    latest_line   the number of the line that has the latest time.
+    left_out      lines that the mapper left out.
+    bad_lines     lines that could not be read.
+    policies      a row a list of policies.
+    """
+
+    trace: str
+    whole: bool
+    lines: int
+    first_at: float | None
+    last_at: float | None
+    out_of_order: int
+    latest_line: int
+    left_out: int
+    bad_lines: BadLines
+    policies: list[SideSummary]
+
+
+def summary_of(trace: str, replaying: Replaying, *, whole: bool) -> Summary:
+    """Return what *replaying* came to so far."""
+    faults = replaying.faults
+    return Summary(
+        trace=trace,
+        whole=whole,
+        lines=faults.lines,
+        first_at=replaying.first_at,
+        last_at=replaying.last_at,
+        out_of_order=replaying.out_of_order,
+        latest_line=replaying.latest_line,
+        left_out=faults.left_out,
+        bad_lines=BadLines(
+            count=faults.bad, share=faults.share, first=faults.named, others=_descending(faults.reasons)
+        ),
+        policies=[_side(side) for side in replaying.sides],
+    )
+
+
+def _side(side: Side) -> SideSummary:
+    tally = side.tally
+    principals, tightened, hard = (tally.count(tier) for tier in (Tier.CLEAR, Tier.SOFT, Tier.HARD))
+    return SideSummary(
+        policy=side.label,
+        modes=[policy.mode for policy in side.policies],
+        requests=tally.requests,
+        refused=tally.refused,
+        refused_share=_share(tally.refused, tally.requests),
+        principals=principals,
+        tightened=tightened,
+        tightened_share=_share(tightened, principals),
+        hard=hard,
+        hard_share=_share(hard, principals),
+        exact=tally.exact,
+        causes=_descending(tally.causes),
+        ungoverned=tally.ungoverned,
+        exempt=tally.exempt,
+        unread=tally.unread,
+        top_cohorts=[
+            Cohort(cohort=str(pool.ref), evidence=pool.evidence, members=pool.members, refused=pool.refused)
+            for pool in tally.top_cohorts(TOP)
+        ],
+        top_principals=[
+            Tightened(principal=name, tier=str(Tier(seen.worst)), requests=seen.requests, refused=seen.refused,
+                      share=_share(seen.refused, seen.requests), causes=_descending(seen.causes or {}))
+            for name, seen in tally.top_principals(TOP)
+        ],
+        complaints=side.complaints.noted,
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _descending(counts: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

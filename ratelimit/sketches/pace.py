@@ -1,0 +1,50 @@
+"""How much, and how steadily, a principal asks."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+_HOUR = 3600.0
+_DAY = 86_400.0
+
+
+class Hour(NamedTuple):
+    """One clock hour of a principal.
+
+    number   hours since 1970.
+    prompts  prompts in it.
+    repeats  those among them that it had asked before.
+    """
+
+    number: int
+    prompts: int
+    repeats: int
+
+
+class Pace:
+    """Prompts a day, as an average that forgets by a factor of e a day, and the current clock hour."""
+
+    __slots__ = ("_at", "_per_day", "hour")
+
+    def __init__(self) -> None:
+        self._at = 0.0
+        self._per_day = 0.0
+        self.hour = Hour(-1, 0, 0)
+
+    def per_day(self, now: float) -> float:
+        """Return prompts a day at *now* (Unix seconds), 0 or more."""
+        return self._per_day * math.exp(-max(0.0, now - self._at) / _DAY)
+
+    def learn(self, now: float, *, repeats: bool) -> None:
+        """Count one prompt at *now*."""
+        self._per_day = self.per_day(now) + 1.0
+        self._at = max(self._at, now)
+        number = hour_of(now)
+        before = self.hour if self.hour.number == number else Hour(number, 0, 0)
+        self.hour = Hour(number, before.prompts + 1, before.repeats + repeats)
+
+
+def hour_of(now: float) -> int:
+    """Return the clock hour, counted from 1970, that *now* (Unix seconds) lies in."""
+    return int(now // _HOUR)
