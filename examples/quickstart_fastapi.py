@@ -13,9 +13,8 @@ from fastapi import FastAPI
 from ratelimit import Budget, Policy, RateLimitMiddleware
 
 app = FastAPI()
-app.add_middleware(
-    RateLimitMiddleware, policy=Policy(budgets=(Budget(quota=60, window=timedelta(minutes=1), burst=5),))
-)
+policy = Policy(budgets=(Budget(quota=60, window=timedelta(minutes=1), burst=5),), unreadable="refuse")
+app.add_middleware(RateLimitMiddleware, policy=policy)
 
 
 @app.post("/v1/chat/completions")

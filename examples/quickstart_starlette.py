@@ -22,9 +22,8 @@ async def chat(request: Request) -> JSONResponse:
 
 
 app = Starlette(routes=[Route("/v1/chat/completions", chat, methods=["POST"])])
-app.add_middleware(
-    RateLimitMiddleware, policy=Policy(budgets=(Budget(quota=60, window=timedelta(minutes=1), burst=5),))
-)
+policy = Policy(budgets=(Budget(quota=60, window=timedelta(minutes=1), burst=5),), unreadable="refuse")
+app.add_middleware(RateLimitMiddleware, policy=policy)
 
 if __name__ == "__main__":
     uvicorn.run(app, port=int(os.environ.get("PORT", "8000")))

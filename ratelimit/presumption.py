@@ -41,7 +41,7 @@ class Presumption:
 
     cleared: float = -1.0
     young: float = 0.5
-    unknown: float = 1.2
+    unknown: float = 1.4
     settled_after: timedelta = timedelta(days=30)
     continuing: float = 3.0
     trusted: float = 2.0

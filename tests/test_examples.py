@@ -87,3 +87,13 @@ def test_a_quickstart_is_short(name: str) -> None:
     source = (EXAMPLES / f"{name}.py").read_text("utf-8").split('"""', 2)[2]
 
     assert sum(bool(line.strip()) for line in source.splitlines()) <= 25
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_an_example_says_what_is_wrong_with_a_broken_body(name: str) -> None:
+    """A body that is no JSON is refused before the application sees it: 400, in the words of the API."""
+    async with _started(str(EXAMPLES / f"{name}.py")) as url, httpx.AsyncClient(base_url=url) as http:
+        said = await http.post("/v1/chat/completions", content=b'{"messages": [')
+
+    assert said.status_code == 400
+    assert said.json()["error"]["code"] == "bad_json"
