@@ -4,152 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from ratelimit import gcra
+from ratelimit.charges import Admission, Seat
 from ratelimit.decision import Cause, Reason, Remaining, Tier
-from ratelimit.evidence import LN10, Ladder, combined
+from ratelimit.evidence import LN10
+from ratelimit.ledger import evidence_of, guests_of, keep, stood_at, tier_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ratelimit.charges import BudgetTerms, Charges, Terms
     from ratelimit.observation import CohortRef
-    from ratelimit.presumption import Presumption
-    from ratelimit.profile import Account, CohortProfile, Left, PrincipalProfile
+    from ratelimit.profile import Account, CohortProfile, PrincipalProfile
 
 _NO_GRANTS: list[gcra.Grant] = []
 
 #: The summed trust that a cohort's shared refill can draw on, so that no crowd makes it large.
 MOST_TRUST = 1.0
 
-
-class BudgetTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A budget in numbers: units, and seconds."""
-
-    name: str
-    quota: int
-    window: float
-    burst: float
-    refill: float
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The numbers of a policy that travel with every charge, so that a policy may change without resetting anybody.
-
-    signals, cohort_signals  their names.
-    longest                  the longest window of the budgets, seconds.
-    """
-
-    budgets: tuple[BudgetTerms, ...]
-    ladder: Ladder
-    presumption: Presumption
-    signals: tuple[str, ...]
-    cohort_signals: tuple[str, ...]
-    longest: float
-
-    @property
-    def watches(self) -> bool:
-        """Whether there is any signal: a policy of budgets alone learns nothing."""
-        return bool(self.signals or self.cohort_signals)
-
-
-
-class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What one request is to be charged: everything, or nothing.
-
-    principal  its key.
-    payer      the key that pays as well, or ``None``.
-    cohorts    the cohorts it is seen in.
-    costs      units, one a budget of *terms*.
-    terms      the policy in numbers.
-    trusted    whether a cohort's evidence leaves it alone as long as its own behaviour does.
-    held_at    the typical standing, log10, from which it is held, if it was not seen before.
-    earlier    the digests of the user turns before the last that travel along.
-    now        Unix seconds, for stores that have no clock of their own.
-    """
-
-    principal: bytes
-    payer: bytes | None
-    cohorts: tuple[CohortRef, ...]
-    costs: tuple[float, ...]
-    terms: Terms
-    trusted: bool
-    held_at: float
-    earlier: tuple[int, ...]
-    now: float
-
-
-class Seat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How a principal sits in one cohort, from the past alone.
-
-    evidence log10 of the evidence against the cohort.
-    tier     the cohort's.
-    cleared  whether the principal's own behaviour clears it there.
-    held     whether it must share the budget of the cohort, which is tightened.
-    guest    whether it is presumed innocent in a cohort that is.
-    shown    the tier that its decisions show of the cohort: what holds it, as far as its own behaviour bears it out.
-    counts   whether its next bet moves the cohort's evidence. Once that is tightened only held members' bets do, so
-             that passers-by forgive nobody.
-    """
-
-    evidence: float
-    tier: Tier
-    cleared: bool
-    held: bool
-    guest: bool
-    shown: Tier
-    counts: bool
-
-
 _OPEN = Seat(evidence=0.0, tier=Tier.CLEAR, cleared=False, held=False, guest=False, shown=Tier.CLEAR, counts=True)
-
-
-class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What came of it, with the levels to keep.
-
-    allowed      whether everything was granted.
-    own_tier     the tier of the principal's own evidence.
-    tier         the tier that counted: that, or that of a cohort whose budget it must share.
-    continues    whether the request continues a conversation that the principal is known to have had.
-    seats        how the principal sits in each cohort of the charge.
-    reasons      why it was refused.
-    remaining    what is left of each budget.
-    retry_after  seconds; infinite if never.
-    levels, payer_levels
-                 the levels afterwards: own, and the payer's (empty without one).
-    pool_levels  those of each cohort of the charge, and then of each other; empty where the pool was not charged.
-    """
-
-    allowed: bool
-    own_tier: Tier
-    tier: Tier
-    continues: bool
-    seats: tuple[Seat, ...]
-    reasons: tuple[Reason, ...]
-    remaining: tuple[Remaining, ...]
-    retry_after: float
-    levels: tuple[float, ...]
-    payer_levels: tuple[float, ...]
-    pool_levels: tuple[tuple[float, ...], ...]
-
-
-def evidence_of(account: Account, terms: Terms, signals: tuple[str, ...], now: float) -> float:
-    """Return log10 of the evidence that *signals* hold against an *account*, faded by the time since the last bet."""
-    if not account.wealth:
-        return 0.0
-    ladder, idle = terms.ladder, now - account.active_at
-    if len(signals) == 1:
-        return ladder.faded(account.wealth.get(signals[0], 0.0), idle) / LN10
-    wealths = [ladder.faded(account.wealth[name], idle) for name in signals if name in account.wealth]
-    return combined(wealths, len(signals))
-
-
-def tier_of(account: Account, terms: Terms, signals: tuple[str, ...], now: float) -> Tier:
-    """Return the tier of an *account* at *now*, as *signals* see it."""
-    # An average is at most its largest part, and fading only lowers: most accounts are done here.
-    if not account.wealth or max(account.wealth.values()) < terms.ladder.watch * LN10:
-        return Tier.CLEAR
-    return terms.ladder.tier(evidence_of(account, terms, signals, now))
 
 
 def admit(
@@ -212,46 +85,17 @@ def settle(
     now: float,
 ) -> None:
     """Write the levels of an *admission* into the accounts it was made of; *cohorts* with the others behind them."""
-    _keep(mine, admission.levels, charges.terms, now)
+    keep(mine, admission.levels, charges.terms, now)
     if payer is not None:
-        _keep(payer, admission.payer_levels, charges.terms, now)
+        keep(payer, admission.payer_levels, charges.terms, now)
     for cohort, levels in zip(cohorts, admission.pool_levels, strict=True):
         if cohort is not None and levels:
-            _keep(cohort, levels, charges.terms, now)
+            keep(cohort, levels, charges.terms, now)
     if admission.allowed:
         for cohort, seat in zip(cohorts, admission.seats, strict=False):
             if cohort is not None and seat.guest:
                 cohort.guests = guests_of(cohort, charges.terms.presumption, now) + 1.0
                 cohort.guests_at = max(cohort.guests_at, now)
-
-
-def move(account: Account, moves: Sequence[tuple[str, float, float]], terms: Terms, now: float) -> None:
-    """Let bets of (signal, log factor, ceiling) come out: first the time since the last one fades the evidence."""
-    if not moves:
-        return
-    ladder, idle = terms.ladder, now - account.active_at
-    for name, wealth in account.wealth.items():
-        account.wealth[name] = ladder.faded(wealth, idle)
-    for name, factor, ceiling in moves:
-        account.wealth[name] = ladder.moved(account.wealth.get(name, 0.0), factor, ceiling)
-    account.active_at = max(account.active_at, now)
-
-
-def inherit(account: Account, left: Left, terms: Terms, signals: tuple[str, ...]) -> None:
-    """Begin a new *account* with what is *left* of one that had to go: as spent, and as tight."""
-    missing = left.spent_until - account.at
-    if missing > 0:
-        account.levels = {budget.name: min(budget.burst, missing * budget.refill) for budget in terms.budgets}
-        account.spent_until = left.spent_until
-    if left.wealth > 0:
-        account.wealth = dict.fromkeys(signals, left.wealth)
-        account.active_at = left.active_at
-
-
-def drain_pool(cohort: CohortProfile, terms: Terms, now: float) -> None:
-    """Empty the shared budget of a *cohort* that turned tight: what was spent while it was clear was never counted."""
-    levels = [terms.ladder.burst(Tier.SOFT, budget.burst, 1.0) for budget in terms.budgets]
-    _keep(cohort, tuple(levels), terms, now)
 
 
 def _seat(
@@ -292,12 +136,6 @@ def _held_at(charges: Charges, mine: PrincipalProfile, *, continues: bool) -> fl
     return charges.held_at if mine.held_at is None else mine.held_at
 
 
-def guests_of(cohort: CohortProfile, presumption: Presumption, now: float) -> float:
-    """Return how many requests of its guests stand against a *cohort*, after what flowed off since."""
-    flow = presumption.guests_per_day / 86_400.0
-    return gcra.drained(cohort.guests, cohort.guests_at, now=now, refill=flow)
-
-
 class _Refused:
     """Collects why a request is refused, and the longest wait."""
 
@@ -330,7 +168,7 @@ def _reason(budget: BudgetTerms, grant: gcra.Grant, cause: Cause, kind: str) -> 
 def _grants(
     account: Account, charges: Charges, tier: Tier, now: float, *, trust: float = 0.0
 ) -> list[gcra.Grant]:
-    ladder, at = charges.terms.ladder, _at(account, charges.terms, now)
+    ladder, at = charges.terms.ladder, stood_at(account, charges.terms, now)
     share = min(1.0, ladder.share(tier) * (1.0 + min(MOST_TRUST, max(0.0, trust))))
     return [
         gcra.charge(account.levels.get(budget.name, 0.0), at, now=now, refill=budget.refill * share,
@@ -356,17 +194,3 @@ def _remaining(grants: list[gcra.Grant], charges: Charges, share: float, *, allo
         rows.append(Remaining(budget=budget.name, quota=budget.quota, window=budget.window, units=units,
                               reset_after=min(1.0, budget.burst - units) / (budget.refill * share)))
     return tuple(rows)
-
-
-def _keep(account: Account, levels: tuple[float, ...], terms: Terms, now: float) -> None:
-    account.at = _at(account, terms, now) if account.at > now else now
-    until = now
-    for budget, level in zip(terms.budgets, levels, strict=True):
-        account.levels[budget.name] = level
-        until = max(until, now + level / budget.refill)
-    account.spent_until = until
-
-
-def _at(account: Account, terms: Terms, now: float) -> float:
-    # A clock that stepped back stalls the refill for one window at most; beyond that the old time was the wrong one.
-    return account.at if account.at - now <= terms.longest else now

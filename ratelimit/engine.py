@@ -17,36 +17,27 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ratelimit.admission import BudgetTerms, Charges, Terms
+from ratelimit.charges import BudgetTerms, Charges, Terms
 from ratelimit.decision import Decision, Tier
 from ratelimit.evidence import LN10
 from ratelimit.observation import CohortRef, Features
 from ratelimit.principal import Keys, Principal
+from ratelimit.seating import Seating
 from ratelimit.sketches import NOWHERE, Lens, Lexicon, WordIds
-from ratelimit.stores import Charged, CohortFold, Fold
+from ratelimit.stores import Charged, Fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ratelimit.admission import Seat
     from ratelimit.policy import Policy
-    from ratelimit.presumption import Presumption
-    from ratelimit.profile import CohortProfile, PrincipalProfile
     from ratelimit.prompt import Prompt
     from ratelimit.request import Request
-    from ratelimit.signals import CohortSignal
 
 #: Prompts of one request that are observed; a batch of more is charged whole and observed in part.
 MOST_PROMPTS = 64
 
 #: The share of a payload that one of the principal's own latest prompts must hold for it to be the same again.
 RERUN = 0.95
-
-#: The typical standing below which a member is looked at every fourth time, by a fair draw: natural log of 10^-2.
-_LONG_CLEARED = -2.0 * LN10
-
-#: The least careful standing that is kept: natural log of 10^-2.
-_CAREFUL_FLOOR = -2.0 * LN10
 
 _log = logging.getLogger("ratelimit")
 
@@ -67,48 +58,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
     trust: float
     meets: tuple[int, ...]
-
-
-class _Seated:
-    """One cohort's part in a request: collects the bets, and says what the cohort learns."""
-
-    __slots__ = ("_cohort", "_joins", "_moves", "_presumption", "_seat", "_standing")
-
-    def __init__(
-        self, ref: CohortRef, profile: PrincipalProfile, cohort: CohortProfile | None, seat: Seat, *,
-        presumption: Presumption,
-    ) -> None:
-        self._joins = ref.key not in profile.standings
-        self._cohort, self._seat, self._presumption = cohort, seat, presumption
-        self._standing = profile.standing(ref)
-        self._moves: list[tuple[str, float, float]] = []
-
-    def score(self, signals: Sequence[CohortSignal], features: Features, profile: PrincipalProfile) -> None:
-        """Bet on one prompt. Whether a bet counts was settled before, from the past alone: so every bet stays fair."""
-        if self._cohort is None or self._cohort.past is None:
-            return
-        if self._standing.typical < _LONG_CLEARED and features.draw & 3:  # a look now and then will do
-            return
-        for signal in signals:
-            bet = signal.score(features, profile, self._cohort)
-            if bet is None:
-                continue
-            if self._seat.counts:
-                self._moves.append((signal.name, bet.careful, signal.ceiling))
-            low, high = self._presumption.floor * LN10, self._presumption.ceiling * LN10
-            self._standing.careful = min(high, max(_CAREFUL_FLOOR, self._standing.careful + bet.careful))
-            self._standing.typical = min(high, max(low, self._standing.typical + bet.typical))
-
-    def fold(self, trust: float) -> CohortFold:
-        """Say what the cohort learns of a member that has so much *trust* to add while it is not cleared."""
-        cleared = self._standing.typical <= self._presumption.cleared * LN10
-        self._standing.drawn += self._seat.guest
-        returns, self._standing.drawn = (self._standing.drawn, 0) if cleared else (0, self._standing.drawn)
-        was = not self._joins and not self._seat.cleared  # counted among the uncleared so far
-        change = 0.0 if was is not cleared else -trust if cleared else trust
-        return CohortFold(
-            moves=tuple(self._moves), standing=self._standing, trust=change, returns=returns, learns=not cleared
-        )
 
 
 class Engine:
@@ -181,7 +130,7 @@ class Engine:
             return None
         moves: list[tuple[str, float, float]] = []
         seated = [
-            _Seated(ref, profile, cohort, seat, presumption=plan.policy.presumption)
+            Seating(ref, profile, cohort, seat, presumption=plan.policy.presumption)
             for ref, cohort, seat in zip(plan.charges.cohorts, charged.cohorts, charged.admission.seats, strict=True)
         ]
         rows, payloads, pieces = [], [], dict.fromkeys(profile.pieces)

@@ -52,7 +52,7 @@ class Ladder:
     soft: float = 4.0
     hard: float = 6.0
     soft_refill: float = 1 / 1440
-    hard_refill: float = 1 / 3600
+    hard_refill: float = 1 / 4800
     tight_burst: float = 1 / 15
     ceiling: float = 8.0
     grace: timedelta = timedelta(days=1)

@@ -24,9 +24,10 @@ class Presumption:
 
     cleared     the standing at or below which a member is cleared: never held, of no weight in the cohort's evidence.
     young       the standing from which a member is held that is known to be new, rising with its age to
-    unknown     the same for one of *settled_after* or more, or of unknown age. Fixed at first sight: waiting helps not.
+    settled     the same for one of *settled_after* or more. Fixed at first sight: waiting is no help.
+    unknown     the same for one of unknown age.
     settled_after
-                the age at which *unknown* is reached; positive.
+                the age at which *settled* is reached; positive.
     continuing  the same, for a request that continues a conversation which the principal is known to have had.
     trusted     the careful standing from which even a trusted member is held.
     outspoken   the careful standing from which a member's bets no longer move the cohort's evidence, so that no account
@@ -41,7 +42,8 @@ class Presumption:
 
     cleared: float = -1.0
     young: float = 0.5
-    unknown: float = 1.4
+    settled: float = 1.2
+    unknown: float = 1.5
     settled_after: timedelta = timedelta(days=30)
     continuing: float = 3.0
     trusted: float = 2.0
@@ -57,7 +59,7 @@ class Presumption:
             problems.append(f"floor, cleared: must rise and stay below 0, got {self.floor!r}, {self.cleared!r}")
         problems.extend(
             f"{field}: must lie above 0 and be at most the ceiling of {self.ceiling!r}, got {value!r}"
-            for field in ("young", "unknown", "continuing", "trusted", "outspoken")
+            for field in ("young", "settled", "unknown", "continuing", "trusted", "outspoken")
             if not 0 < (value := getattr(self, field)) <= self.ceiling
         )
         if self.settled_after <= timedelta(0):
@@ -74,4 +76,4 @@ class Presumption:
         if since is None:
             return self.unknown
         youth = min(1.0, max(0.0, 1.0 - (now - since) / self.settled_after.total_seconds()))
-        return self.unknown - (self.unknown - self.young) * youth
+        return self.settled - (self.settled - self.young) * youth

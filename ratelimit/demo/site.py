@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from ratelimit.admission import evidence_of
 from ratelimit.budget import Budget
 from ratelimit.decision import Tier
 from ratelimit.demo.model import create_model
 from ratelimit.demo.tally import Standing
 from ratelimit.identify import APIKey
+from ratelimit.ledger import evidence_of
 from ratelimit.middleware import RateLimitMiddleware
 from ratelimit.policy import Policy
 from ratelimit.stores import MemoryStore
@@ -23,7 +23,7 @@ from ratelimit.stores import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ratelimit.admission import Charges
+    from ratelimit.charges import Charges
     from ratelimit.decision import Decision
     from ratelimit.demo.calls import Schedule
     from ratelimit.demo.tally import Tally

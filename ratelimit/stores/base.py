@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from ratelimit.admission import Admission, Charges
+    from ratelimit.charges import Admission, Charges
     from ratelimit.clock import Clock
     from ratelimit.observation import Features
     from ratelimit.profile import CohortProfile, PrincipalProfile, Standing

@@ -6,11 +6,12 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ratelimit.admission import Charges, Terms, admit, drain_pool, inherit, move, settle, tier_of
+from ratelimit.admission import admit, settle
 from ratelimit.clock import Clock, SystemClock
 from ratelimit.decision import Tier
 from ratelimit.errors import refuse_invalid
 from ratelimit.evidence import LN10
+from ratelimit.ledger import drain_pool, inherit, move, tier_of
 from ratelimit.profile import CohortProfile, PrincipalProfile
 from ratelimit.sketches import Lexicon
 from ratelimit.stores.base import Charged, CohortFold, Fold
@@ -18,6 +19,7 @@ from ratelimit.stores.residue import Residue
 from ratelimit.stores.rooms import Rooms
 
 if TYPE_CHECKING:
+    from ratelimit.charges import Charges, Terms
     from ratelimit.observation import CohortRef
 
 # Rooms, in the order in which they are emptied.

@@ -28,7 +28,7 @@ from ratelimit.stores import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ratelimit.admission import Charges
+    from ratelimit.charges import Charges
     from ratelimit.stores import Charged, Fold
 
 PATH = "/v1/chat/completions"

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from ratelimit.admission import BudgetTerms, Charges, Terms
+from ratelimit.charges import BudgetTerms, Charges, Terms
 from ratelimit.decision import Tier
 from ratelimit.evidence import LN10, Ladder
 from ratelimit.observation import CohortRef, Features
@@ -107,7 +107,7 @@ class Model:
     ) -> tuple[bool, int]:
         """Return whether it is to be granted, and the tier that counts; spend it only if the store did: *follow*."""
         me = self.people.get(name) or Tub()
-        share = (1, 1, 1 / 1440, 1 / 3600)[me.tier(now)]
+        share = (1, 1, 1 / 1440, 1 / 4800)[me.tier(now)]
         levels = {budget: me.level(budget, share, now) for budget in BUDGETS}
         brims = {b: self.brim(b, cost) if me.tier(now) >= 2 else BUDGETS[b][1] for b in BUDGETS}
         granted = all(levels[budget] + cost <= brims[budget] + 1e-9 for budget in BUDGETS)
@@ -118,7 +118,7 @@ class Model:
             tub = self.crowds.get(crowd)
             if tub is None or not held:
                 continue
-            pool = min(1.0, (1, 1, 1 / 1440, 1 / 3600)[step] * (1 + min(1.0, tub.trust)))
+            pool = min(1.0, (1, 1, 1 / 1440, 1 / 4800)[step] * (1 + min(1.0, tub.trust)))
             filled = {budget: tub.level(budget, pool, now) for budget in BUDGETS}
             metered.append((tub, filled))
             tier = max(tier, step if self.standing[name, crowd][0] >= 1.0 else min(step, 2))

@@ -1,0 +1,120 @@
+"""What a store is asked for, and what it answers, as values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from ratelimit.decision import Reason, Remaining, Tier
+    from ratelimit.evidence import Ladder
+    from ratelimit.observation import CohortRef
+    from ratelimit.presumption import Presumption
+
+
+class BudgetTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A budget in numbers: units, and seconds."""
+
+    name: str
+    quota: int
+    window: float
+    burst: float
+    refill: float
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The numbers of a policy that travel with every charge, so that a policy may change without resetting anybody.
+
+    signals, cohort_signals  their names.
+    longest                  the longest window of the budgets, seconds.
+    """
+
+    budgets: tuple[BudgetTerms, ...]
+    ladder: Ladder
+    presumption: Presumption
+    signals: tuple[str, ...]
+    cohort_signals: tuple[str, ...]
+    longest: float
+
+    @property
+    def watches(self) -> bool:
+        """Whether there is any signal: a policy of budgets alone learns nothing."""
+        return bool(self.signals or self.cohort_signals)
+
+
+
+class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one request is to be charged: everything, or nothing.
+
+    principal  its key.
+    payer      the key that pays as well, or ``None``.
+    cohorts    the cohorts it is seen in.
+    costs      units, one a budget of *terms*.
+    terms      the policy in numbers.
+    trusted    whether a cohort's evidence leaves it alone as long as its own behaviour does.
+    held_at    the typical standing, log10, from which it is held, if it was not seen before.
+    earlier    the digests of the user turns before the last that travel along.
+    now        Unix seconds, for stores that have no clock of their own.
+    """
+
+    principal: bytes
+    payer: bytes | None
+    cohorts: tuple[CohortRef, ...]
+    costs: tuple[float, ...]
+    terms: Terms
+    trusted: bool
+    held_at: float
+    earlier: tuple[int, ...]
+    now: float
+
+
+class Seat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How a principal sits in one cohort, from the past alone.
+
+    evidence log10 of the evidence against the cohort.
+    tier     the cohort's.
+    cleared  whether the principal's own behaviour clears it there.
+    held     whether it must share the budget of the cohort, which is tightened.
+    guest    whether it is presumed innocent in a cohort that is.
+    shown    the tier that its decisions show of the cohort: what holds it, as far as its own behaviour bears it out.
+    counts   whether its next bet moves the cohort's evidence. Once that is tightened only held members' bets do, so
+             that passers-by forgive nobody.
+    """
+
+    evidence: float
+    tier: Tier
+    cleared: bool
+    held: bool
+    guest: bool
+    shown: Tier
+    counts: bool
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What came of it, with the levels to keep.
+
+    allowed      whether everything was granted.
+    own_tier     the tier of the principal's own evidence.
+    tier         the tier that counted: that, or that of a cohort whose budget it must share.
+    continues    whether the request continues a conversation that the principal is known to have had.
+    seats        how the principal sits in each cohort of the charge.
+    reasons      why it was refused.
+    remaining    what is left of each budget.
+    retry_after  seconds; infinite if never.
+    levels, payer_levels
+                 the levels afterwards: own, and the payer's (empty without one).
+    pool_levels  those of each cohort of the charge, and then of each other; empty where the pool was not charged.
+    """
+
+    allowed: bool
+    own_tier: Tier
+    tier: Tier
+    continues: bool
+    seats: tuple[Seat, ...]
+    reasons: tuple[Reason, ...]
+    remaining: tuple[Remaining, ...]
+    retry_after: float
+    levels: tuple[float, ...]
+    payer_levels: tuple[float, ...]
+    pool_levels: tuple[tuple[float, ...], ...]
