@@ -21,7 +21,7 @@ from ratelimit.charges import BudgetTerms, Charges, Terms
 from ratelimit.decision import Decision, Tier
 from ratelimit.evidence import LN10
 from ratelimit.observation import CohortRef, Features
-from ratelimit.principal import Keys, Principal
+from ratelimit.principal import Principal, keyed
 from ratelimit.seating import Seating
 from ratelimit.sketches import NOWHERE, Lens, Lexicon, WordIds
 from ratelimit.stores import Charged, Fold
@@ -66,8 +66,6 @@ class Engine:
     def __init__(self, policies: Sequence[Policy], *, secret: bytes, lexicon: Lexicon | None = None) -> None:
         self._secret = secret
         self._lexicon = lexicon if lexicon is not None else Lexicon()
-        self._keys = Keys(secret)
-        self._refs: dict[tuple[str, str, str, bool], CohortRef] = {}
         self._words = WordIds(secret)
         self._lens = Lens()
         self._terms = {policy.name: _terms(policy) for policy in policies}
@@ -79,8 +77,8 @@ class Engine:
         prompts = request.reading.prompts
         cohorts, meets = self._cohorts(policy, request, principal)
         charges = Charges(
-            principal=self._keys.of(kind, principal.id),
-            payer=None if principal.payer is None else self._keys.of(kind, principal.payer),
+            principal=keyed(self._secret, kind, principal.id),
+            payer=None if principal.payer is None else keyed(self._secret, kind, principal.payer),
             cohorts=cohorts,
             costs=tuple([_cost(budget.cost, request) for budget in policy.budgets]),
             terms=self._terms[policy.name],
@@ -201,10 +199,11 @@ class Engine:
     def _cohorts(
         self, policy: Policy, request: Request, principal: Principal
     ) -> tuple[tuple[CohortRef, ...], tuple[int, ...]]:
-        refs, meets = [], []
+        refs, meets, prefix = [], [], f"{policy.name}\x1fcohort\x1f"
         for grouping in policy.cohorts:
             for kind, value in grouping.of(request, principal):
-                ref = self._ref(policy.name, kind, value, grouping.presumed)
+                # Hashed anew each time: a memo would keep ids, and the words of prompts, in clear.
+                ref = CohortRef(kind, keyed(self._secret, prefix + kind, value), grouping.presumed)
                 if grouping.met:
                     meets.append(int.from_bytes(ref.key[:2], "little"))
                     if not self._lexicon.met(meets[-1]):
@@ -212,16 +211,6 @@ class Engine:
                 if ref not in refs:
                     refs.append(ref)
         return tuple(refs), tuple(meets)
-
-    def _ref(self, policy: str, kind: str, value: str, presumed: bool) -> CohortRef:
-        named = (policy, kind, value, presumed)
-        ref = self._refs.get(named)
-        if ref is None:
-            if len(self._refs) >= Keys.MOST:
-                self._refs.clear()
-            key = self._keys.of(f"{policy}\x1fcohort\x1f{kind}", value)
-            ref = self._refs[named] = CohortRef(kind, key, presumed)
-        return ref
 
     def _digest(self, text: str) -> int:
         return _digest(self._secret, text.encode("utf-8", "surrogatepass"))

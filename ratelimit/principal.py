@@ -58,32 +58,6 @@ class Principal:
         return self.since.timestamp() if isinstance(self.since, datetime) else self.since
 
 
-class Keys:
-    """``keyed`` with one secret, remembering the latest: most of what is hashed is hashed again soon.
-
-    >>> Keys(b"secret").of("principal", "alice") == keyed(b"secret", "principal", "alice")
-    True
-    """
-
-    __slots__ = ("_memo", "_secret")
-
-    #: Keys that are remembered; when full it starts again, so a flood of made-up ids costs hashing and no memory.
-    MOST = 1 << 15
-
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-        self._memo: dict[tuple[str, str], bytes] = {}
-
-    def of(self, kind: str, value: str) -> bytes:
-        """Return the 16 bytes that stand for *value*, apart by *kind*."""
-        found = self._memo.get((kind, value))
-        if found is None:
-            if len(self._memo) >= self.MOST:
-                self._memo.clear()
-            found = self._memo[kind, value] = keyed(self._secret, kind, value)
-        return found
-
-
 def keyed(secret: bytes, kind: str, value: str) -> bytes:
     """Return 16 bytes that stand for *value* wherever it is stored: BLAKE2b keyed with *secret*, apart by *kind*.
 

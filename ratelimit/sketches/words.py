@@ -20,6 +20,9 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
                        "\U00020000-\U0003ffff]")
 _MEMO = 1 << 15
 
+# Bytes of a word that is remembered: a longer one may be a secret, and made-up ones must not fill memory.
+_LONGEST = 24
+
 # To lower case, and to a space whatever is no ASCII letter or digit.
 _ASCII = bytes(ord(chr(code).lower()) if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 
@@ -68,10 +71,12 @@ class _Ids(dict[bytes, int]):
         self._secret = secret
 
     def __missing__(self, word: bytes) -> int:
-        if len(self) >= _MEMO:
-            self.clear()
         sealed = blake2b(word, key=self._secret, digest_size=2).digest()
-        found = self[word] = int.from_bytes(sealed, "little") or 1  # 0 stands for no word
+        found = int.from_bytes(sealed, "little") or 1  # 0 stands for no word
+        if len(word) <= _LONGEST:
+            if len(self) >= _MEMO:
+                self.clear()
+            self[word] = found
         return found
 
 

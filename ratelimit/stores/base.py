@@ -47,7 +47,9 @@ class CohortFold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Fold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is learned from one request that was answered; made of updates that commute.
+    """What is learned from one request that was answered.
+
+    Made of updates that commute, but for standings: of two requests of a member that overlap, the later one's counts.
 
     principal  its key.
     digest     stands for the body.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from datetime import timedelta
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -300,3 +303,28 @@ def test_a_conversation_sent_again_with_every_turn_is_no_repetition(
     assert profile.words.prompts == 12
     assert len(profile.pieces) == 13
     assert profile.words.share(*run.engine._words.of("kind")) < 0.2
+
+
+def reachable(*roots: Any) -> list[Any]:
+    """Return everything that *roots* hold, as deep as it goes, modules and types left out."""
+    seen, waiting = {}, list(roots)
+    while waiting:
+        item = waiting.pop()
+        if id(item) not in seen and not isinstance(item, type | ModuleType | FunctionType):
+            seen[id(item)] = item
+            waiting += gc.get_referents(item)
+            if isinstance(item, msgspec.Struct):
+                waiting += [getattr(item, name) for name in item.__struct_fields__]
+    return list(seen.values())
+
+
+def test_no_id_and_no_prompt_is_kept_in_clear(play: Callable[..., Any]) -> None:
+    """After a request nothing that the engine or the store holds contains its id, its link, or its text."""
+    run = play()
+    who = Principal(id="sk-secret-id", links={"network": "as-secret-link"})
+    run(who, "short words and averysecretwordofthirtyletters", system="system secret text")
+    texts = [item for item in reachable(run.engine, run.store) if isinstance(item, str | bytes)]
+
+    assert any("short" in text for text in map(repr, texts))  # what words are is remembered, one by one
+    for secret in ("sk-secret-id", "as-secret-link", "averysecretwordofthirtyletters", "system secret text"):
+        assert not any(secret in text if isinstance(text, str) else secret.encode() in text for text in texts), secret
