@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ratelimit import gcra
-from ratelimit.charges import Admission, Seat
+from ratelimit.charges import Admission, Seat, Write
 from ratelimit.decision import Cause, Reason, Remaining, Tier
 from ratelimit.evidence import LN10
 from ratelimit.ledger import evidence_of, guests_of, keep, stood_at, tier_of
+from ratelimit.profile import CohortProfile, Empty
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ratelimit.charges import BudgetTerms, Charges, Terms
+    from ratelimit.gcra import Grant
     from ratelimit.observation import CohortRef
-    from ratelimit.profile import Account, CohortProfile, PrincipalProfile
-
-_NO_GRANTS: list[gcra.Grant] = []
+    from ratelimit.profile import Account, PrincipalProfile
 
 #: The summed trust that a cohort's shared refill can draw on, so that no crowd makes it large.
 MOST_TRUST = 1.0
 
-_OPEN = Seat(evidence=0.0, tier=Tier.CLEAR, cleared=False, held=False, guest=False, shown=Tier.CLEAR, counts=True)
+_OPEN = Seat(0.0, Tier.CLEAR, cleared=False, held=False, firm=False, guest=False, shown=Tier.CLEAR, counts=True)
 
 
 def admit(
@@ -42,60 +43,81 @@ def admit(
     A pool is charged from the tier soft on, and begins empty (see ``drain_pool``): tightening hands out no fresh burst.
     """
     terms = charges.terms
-    own_tier = tier_of(mine, terms, terms.signals, now)
-    own = _grants(mine, charges, own_tier, now)
-    paid = [] if payer is None else _grants(payer, charges, Tier.CLEAR, now)
+    own_tier = tier = tier_of(mine, terms, terms.signals, now)
     continues = bool(charges.earlier) and not mine.pieces.keys().isdisjoint(charges.earlier)
-    crowd = [*zip(charges.cohorts, cohorts, strict=True), *others]
-    seats = [_seat(charges, mine, ref, cohort, continues=continues, now=now) for ref, cohort in crowd]
-    pools = [
-        _grants(cohort, charges, seat.tier, now, trust=cohort.trust) if seat.held and cohort else _NO_GRANTS
-        for (_, cohort), seat in zip(crowd, seats, strict=True)
-    ]
-
-    refused = _Refused(terms)
-    refused.add(own, Cause.BEHAVIOUR if own_tier >= Tier.SOFT else Cause.QUOTA)
-    refused.add(paid, Cause.QUOTA)
-    for (ref, _), grants in zip(crowd, pools, strict=True):
-        if grants:
-            refused.add(grants, Cause.COHORT, kind=ref.kind)
-    allowed = not refused.reasons
+    asked = _Asked(charges, now)
+    own = asked.draw(mine, own_tier, Cause.BEHAVIOUR if own_tier >= Tier.SOFT else Cause.QUOTA, firm=True)
+    if payer is not None:
+        asked.draw(payer, Tier.CLEAR, Cause.QUOTA, firm=False)
+    seats = []
+    for ref, cohort in zip(charges.cohorts, cohorts, strict=True):
+        seat = _seat(charges, mine, ref, cohort, continues=continues, now=now)
+        seats.append(seat)
+        if seat.held and cohort is not None:
+            tier = max(tier, seat.shown)
+            asked.share(ref, cohort, seat, stands=ref.key in mine.standings)
+    for ref, cohort in others:
+        seat = _seat(charges, mine, ref, cohort, continues=continues, now=now)
+        if seat.held:
+            tier = max(tier, seat.shown)
+            asked.share(ref, cohort, seat, stands=True)
+    allowed = not asked.reasons
     return Admission(
         allowed=allowed,
         own_tier=own_tier,
-        tier=max([own_tier, *[seat.shown for seat in seats]]),
+        tier=tier,
         continues=continues,
-        seats=tuple(seats[: len(charges.cohorts)]),
-        reasons=tuple(refused.reasons),
+        seats=tuple(seats),
+        reasons=tuple(asked.reasons),
         remaining=_remaining(own, charges, terms.ladder.share(own_tier), allowed=allowed),
-        retry_after=refused.wait,
-        levels=_levels(own, charges, allowed=allowed),
-        payer_levels=_levels(paid, charges, allowed=allowed),
-        pool_levels=tuple([_levels(grants, charges, allowed=allowed) for grants in pools]),
+        retry_after=asked.wait,
+        writes=tuple(asked.writes if allowed else asked.corrections),
+        stands=asked.stands,
     )
 
 
 def settle(
-    charges: Charges,
-    admission: Admission,
-    mine: Account,
-    payer: Account | None,
-    cohorts: Sequence[CohortProfile | None],
-    *,
-    now: float,
+    charges: Charges, admission: Admission, cohorts: Sequence[CohortProfile | None], *, now: float
 ) -> None:
-    """Write the levels of an *admission* into the accounts it was made of; *cohorts* with the others behind them."""
-    keep(mine, admission.levels, charges.terms, now)
-    if payer is not None:
-        keep(payer, admission.payer_levels, charges.terms, now)
-    for cohort, levels in zip(cohorts, admission.pool_levels, strict=True):
-        if cohort is not None and levels:
-            keep(cohort, levels, charges.terms, now)
-    if admission.allowed:
-        for cohort, seat in zip(cohorts, admission.seats, strict=False):
-            if cohort is not None and seat.guest:
-                cohort.guests = guests_of(cohort, charges.terms.presumption, now) + 1.0
-                cohort.guests_at = max(cohort.guests_at, now)
+    """Write what an *admission* comes to into the accounts that it was made of."""
+    for account, levels in admission.writes:
+        keep(account, levels, charges.terms, now)
+    if not admission.allowed:
+        return
+    for cohort, seat in zip(cohorts, admission.seats, strict=True):
+        if seat.guest and cohort is not None:
+            cohort.guests = guests_of(cohort, charges.terms.presumption, now) + 1.0
+            cohort.guests_at = max(cohort.guests_at, now)
+
+
+def refuses(charges: Charges, account: Account, *, shared: bool, now: float) -> float:
+    """Return the seconds for which *account* by itself refuses *charges*, whose principal it belongs to; 0 if not.
+
+    *shared*: it is the budget of a cohort, and the principal is held in that as long as it is tightened.
+    """
+    terms, known = charges.terms, account.empty
+    if known is not None and now < known.settled_until and known.terms is terms and known.costs == charges.costs:
+        return max(0.0, known.refuses_until - now)
+    tier = tier_of(account, terms, terms.cohort_signals if shared else terms.signals, now)
+    if shared and tier < Tier.SOFT:
+        return 0.0
+    trust = account.trust if isinstance(account, CohortProfile) else 0.0
+    wait = max([grant.retry_after for grant in _grants(account, charges, tier, now, trust=trust)])
+    if wait:
+        # From *grace* on the evidence fades, and the tier and the refill with it.
+        settled = account.active_at + terms.ladder.grace.total_seconds() if tier else math.inf
+        account.empty = Empty(terms, charges.costs, now + wait, min(now + wait, settled))
+    return wait
+
+
+def left_at(rows: Sequence[Remaining], terms: Terms, share: float, elapsed: float) -> tuple[Remaining, ...]:
+    """Return what will be left of budgets of which *rows* are left, *elapsed* seconds later, if nothing is spent."""
+    later = []
+    for row, budget in zip(rows, terms.budgets, strict=True):
+        rate = budget.refill * share
+        units = min(budget.burst, row.units + elapsed * rate)
+        later.append(Remaining(row.budget, row.quota, row.window, units, min(1.0, budget.burst - units) / rate))
+    return tuple(later)
 
 
 def _seat(
@@ -110,24 +132,18 @@ def _seat(
     careful, typical = careful / LN10, typical / LN10
     evidence = 0.0 if cohort is None else evidence_of(cohort, terms, terms.cohort_signals, now)
     tier, cleared = terms.ladder.tier(evidence), typical <= presumption.cleared
-    held = guest = False
+    held = firm = guest = False
     if cohort is not None and tier >= Tier.SOFT and not cleared:
         if charges.trusted:
-            held = careful >= presumption.trusted
+            held = firm = careful >= presumption.trusted
         else:
-            guest = ref.presumed and typical < _held_at(charges, mine, continues=continues)
-            guest = guest and guests_of(cohort, presumption, now) <= presumption.guests_at_once - 1
+            firm = not ref.presumed or typical >= _held_at(charges, mine, continues=continues)
+            guest = not firm and guests_of(cohort, presumption, now) <= presumption.guests_at_once - 1
             held = not guest
     spoken = careful >= presumption.outspoken
-    return Seat(
-        evidence=evidence,
-        tier=tier,
-        cleared=cleared,
-        held=held,
-        guest=guest,
-        shown=Tier.CLEAR if not held else tier if spoken else min(tier, Tier.SOFT),
-        counts=not cleared and (held if tier >= Tier.SOFT else not spoken),
-    )
+    shown = Tier.CLEAR if not held else tier if spoken or tier < Tier.SOFT else Tier.SOFT
+    counts = not cleared and (held if tier >= Tier.SOFT else not spoken)
+    return Seat(evidence, tier, cleared, held, firm, guest, shown, counts)
 
 
 def _held_at(charges: Charges, mine: PrincipalProfile, *, continues: bool) -> float:
@@ -136,24 +152,51 @@ def _held_at(charges: Charges, mine: PrincipalProfile, *, continues: bool) -> fl
     return charges.held_at if mine.held_at is None else mine.held_at
 
 
-class _Refused:
-    """Collects why a request is refused, and the longest wait."""
+class _Asked:
+    """Asks one account after the other, and collects what is to be written, or why it is refused and for how long."""
 
-    def __init__(self, terms: Terms) -> None:
-        self._budgets = terms.budgets
+    __slots__ = ("_charges", "_now", "_standing", "corrections", "reasons", "stands", "wait", "writes")
+
+    def __init__(self, charges: Charges, now: float) -> None:
+        self._charges, self._now = charges, now
         self.reasons: list[Reason] = []
+        self.writes: list[Write] = []
+        self.corrections: list[Write] = []
         self.wait = 0.0
+        self.stands: tuple[Account, bool] | None = None
+        self._standing = 0.0
 
-    def add(self, grants: list[gcra.Grant], cause: Cause, kind: str = "") -> None:
-        for budget, grant in zip(self._budgets, grants, strict=False):
+    def draw(self, account: Account, tier: Tier, cause: Cause, *, firm: bool) -> list[Grant]:
+        """Ask the budgets of a principal; *firm*: whether they are asked whatever else is sent."""
+        grants = _grants(account, self._charges, tier, self._now)
+        self._take(account, grants, cause, "", firm=firm)
+        return grants
+
+    def share(self, ref: CohortRef, cohort: CohortProfile, seat: Seat, *, stands: bool) -> None:
+        """Ask the budgets that a cohort shares; *stands*: whether they are asked whatever else the principal sends."""
+        grants = _grants(cohort, self._charges, seat.tier, self._now, trust=cohort.trust)
+        self._take(cohort, grants, Cause.COHORT, ref.kind, firm=seat.firm and stands)
+
+    def _take(self, account: Account, grants: list[Grant], cause: Cause, kind: str, *, firm: bool) -> None:
+        longest, charges = 0.0, self._charges
+        if account.at - self._now > charges.terms.longest:  # the clock stepped back: its levels stand so from now on
+            self.corrections.append((account, tuple([account.levels.get(budget.name, 0.0)
+                                                     for budget in charges.terms.budgets])))
+        for budget, grant in zip(charges.terms.budgets, grants, strict=True):
             if not grant.allowed:
-                self.wait = max(self.wait, grant.retry_after)
+                longest = max(longest, grant.retry_after)
                 self.reasons.append(_reason(budget, grant, cause, kind))
+        if not longest:
+            self.writes.append((account, tuple([grant.level for grant in grants])))
+            return
+        self.wait = max(self.wait, longest)
+        if firm and longest > self._standing:
+            self.stands, self._standing = (account, cause is Cause.COHORT), longest
 
 
-def _reason(budget: BudgetTerms, grant: gcra.Grant, cause: Cause, kind: str) -> Reason:
+def _reason(budget: BudgetTerms, grant: Grant, cause: Cause, kind: str) -> Reason:
     name = budget.name
-    if grant.retry_after == float("inf"):
+    if grant.retry_after == math.inf:
         return Reason(cause=Cause.COST, name=name,
                       detail=f"The request costs more than the {budget.burst:g} units that {name!r} can hold.")
     if cause is Cause.COHORT:
@@ -165,32 +208,26 @@ def _reason(budget: BudgetTerms, grant: gcra.Grant, cause: Cause, kind: str) -> 
     return Reason(cause=cause, name=name, detail=f"The budget {name!r} is empty.")
 
 
-def _grants(
-    account: Account, charges: Charges, tier: Tier, now: float, *, trust: float = 0.0
-) -> list[gcra.Grant]:
-    ladder, at = charges.terms.ladder, stood_at(account, charges.terms, now)
+def _grants(account: Account, charges: Charges, tier: Tier, now: float, *, trust: float = 0.0) -> list[Grant]:
+    terms, levels, at = charges.terms, account.levels, stood_at(account, charges.terms, now)
+    if tier < Tier.SOFT:
+        return [
+            gcra.charge(levels.get(budget.name, 0.0), at, now=now, refill=budget.refill, burst=budget.burst, cost=cost)
+            for budget, cost in zip(terms.budgets, charges.costs, strict=True)
+        ]
+    ladder = terms.ladder
     share = min(1.0, ladder.share(tier) * (1.0 + min(MOST_TRUST, max(0.0, trust))))
     return [
-        gcra.charge(account.levels.get(budget.name, 0.0), at, now=now, refill=budget.refill * share,
+        gcra.charge(levels.get(budget.name, 0.0), at, now=now, refill=budget.refill * share,
                     burst=ladder.burst(tier, budget.burst, cost), cost=cost)
-        for budget, cost in zip(charges.terms.budgets, charges.costs, strict=True)
+        for budget, cost in zip(terms.budgets, charges.costs, strict=True)
     ]
 
 
-def _levels(grants: list[gcra.Grant], charges: Charges, *, allowed: bool) -> tuple[float, ...]:
-    if not grants:
-        return ()
-    if allowed:
-        return tuple([grant.level for grant in grants])
-    # Take back what single budgets granted: all or nothing.
-    return tuple([grant.level - cost if grant.allowed else grant.level
-                  for grant, cost in zip(grants, charges.costs, strict=True)])
-
-
-def _remaining(grants: list[gcra.Grant], charges: Charges, share: float, *, allowed: bool) -> tuple[Remaining, ...]:
+def _remaining(grants: list[Grant], charges: Charges, share: float, *, allowed: bool) -> tuple[Remaining, ...]:
     rows = []
     for grant, budget, cost in zip(grants, charges.terms.budgets, charges.costs, strict=True):
         units = grant.remaining + (cost if grant.allowed and not allowed else 0.0)
-        rows.append(Remaining(budget=budget.name, quota=budget.quota, window=budget.window, units=units,
-                              reset_after=min(1.0, budget.burst - units) / (budget.refill * share)))
+        rows.append(Remaining(budget.name, budget.quota, budget.window, units,
+                              min(1.0, budget.burst - units) / (budget.refill * share)))
     return tuple(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from ratelimit.evidence import Ladder
     from ratelimit.observation import CohortRef
     from ratelimit.presumption import Presumption
+    from ratelimit.profile import Account
+
+#: An account, and the levels at which its budgets are to stand.
+Write: TypeAlias = "tuple[Account, tuple[float, ...]]"
 
 
 class BudgetTerms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -69,13 +73,14 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     now: float
 
 
-class Seat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Seat(msgspec.Struct, frozen=True, gc=False):
     """How a principal sits in one cohort, from the past alone.
 
     evidence log10 of the evidence against the cohort.
     tier     the cohort's.
     cleared  whether the principal's own behaviour clears it there.
     held     whether it must share the budget of the cohort, which is tightened.
+    firm     whether it is held for what it did itself, and not because the cohort's guests have had their share.
     guest    whether it is presumed innocent in a cohort that is.
     shown    the tier that its decisions show of the cohort: what holds it, as far as its own behaviour bears it out.
     counts   whether its next bet moves the cohort's evidence. Once that is tightened only held members' bets do, so
@@ -86,13 +91,14 @@ class Seat(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tier: Tier
     cleared: bool
     held: bool
+    firm: bool
     guest: bool
     shown: Tier
     counts: bool
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What came of it, with the levels to keep.
+    """What came of it.
 
     allowed      whether everything was granted.
     own_tier     the tier of the principal's own evidence.
@@ -102,9 +108,9 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reasons      why it was refused.
     remaining    what is left of each budget.
     retry_after  seconds; infinite if never.
-    levels, payer_levels
-                 the levels afterwards: own, and the payer's (empty without one).
-    pool_levels  those of each cohort of the charge, and then of each other; empty where the pool was not charged.
+    writes       what is to be kept of it: nothing, if it was refused (but for what a clock that stepped back corrects).
+    stands       if it was refused, the account that refuses for the longest of those that the next request will be
+                 asked of as well, whatever it is, and whether a cohort shares it; ``None`` if there is none.
     """
 
     allowed: bool
@@ -115,6 +121,5 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reasons: tuple[Reason, ...]
     remaining: tuple[Remaining, ...]
     retry_after: float
-    levels: tuple[float, ...]
-    payer_levels: tuple[float, ...]
-    pool_levels: tuple[tuple[float, ...], ...]
+    writes: tuple[Write, ...]
+    stands: tuple[Account, bool] | None

@@ -21,16 +21,14 @@ _OPENING = 256
 
 
 class CohortRule(Protocol):
-    """Names the cohorts of one request, as (kind, value) pairs; the value is hashed before anything stores it."""
+    """Names what one request may share with others, as (kind, value) pairs; hashed before anything stores it.
+
+    A value makes a cohort once it was met in answered requests of two principals.
+    """
 
     @property
     def presumed(self) -> bool:
         """Whether a newcomer counts as innocent when such a cohort is tightened."""
-        ...
-
-    @property
-    def met(self) -> bool:
-        """Whether a value makes a cohort only once it was met in answered requests of two principals."""
         ...
 
     def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:
@@ -50,7 +48,6 @@ class ByShape:
 
     client_link: str = "client"
     presumed: bool = True
-    met: bool = False
 
     def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:
         """Yield one cohort a distinct shape among the request's prompts; none for a body that was not read."""
@@ -66,14 +63,12 @@ class ByTemplate:
 
     words  how many words of the opening count; 1 or more.
 
-    Most openings are nobody's template, so one must be *met* before it makes a cohort. Who sends the template of a
-    harvest is not presumed innocent (see ``Presumption``).
+    Who sends the template of a harvest is not presumed innocent (see ``Presumption``).
     """
 
     words: int = 7
     client_link: str = "client"
     presumed: bool = False
-    met: bool = True
 
     def __post_init__(self) -> None:
         refuse_invalid("ByTemplate", [f"words: must be at least 1, got {self.words!r}"] if self.words < 1 else [])
@@ -99,7 +94,6 @@ class ByLink:
     except_: tuple[str, ...] = ("client",)
     most: int = 6
     presumed: bool = True
-    met: bool = False
 
     def __post_init__(self) -> None:
         problems = []

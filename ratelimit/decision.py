@@ -46,7 +46,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     detail: str
 
 
-class Remaining(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Remaining(msgspec.Struct, frozen=True, gc=False):
     """What is left of one budget.
 
     budget       its name.

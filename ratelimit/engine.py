@@ -1,5 +1,6 @@
 """The pure core: from a request to its charges, and from what was granted to a decision and what is learned.
 
+    recall  request, principal       -> a refusal that still stands, or nothing
     plan    request, principal       -> charges
     settle  charges, what came back  -> decision, fold
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import math
-import struct
+from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,11 @@ import msgspec
 
 from ratelimit.charges import BudgetTerms, Charges, Terms
 from ratelimit.decision import Decision, Tier
-from ratelimit.evidence import LN10
+from ratelimit.ledger import evidence_by_signal
 from ratelimit.observation import CohortRef, Features
+from ratelimit.once import Once
 from ratelimit.principal import Principal, keyed
+from ratelimit.refusals import Refusals
 from ratelimit.seating import Seating
 from ratelimit.sketches import NOWHERE, Lens, Lexicon, WordIds
 from ratelimit.stores import Charged, Fold
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from ratelimit.policy import Policy
     from ratelimit.prompt import Prompt
+    from ratelimit.refusals import Refusal
     from ratelimit.request import Request
 
 #: Prompts of one request that are observed; a batch of more is charged whole and observed in part.
@@ -38,6 +42,10 @@ MOST_PROMPTS = 64
 
 #: The share of a payload that one of the principal's own latest prompts must hold for it to be the same again.
 RERUN = 0.95
+
+_64_BITS = (1 << 64) - 1
+
+_PRESUMED, _NOT_PRESUMED = "+", "-"
 
 _log = logging.getLogger("ratelimit")
 
@@ -49,7 +57,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     charges          what the store is asked for.
     body             as it came.
     trust            the principal's, 0 to 1.
-    meets            what the lexicon is to count as met, 16 bits each.
+    shares           what it may share with others: 64 bits of each value that makes a cohort if another comes with it.
     """
 
     policy: Policy
@@ -57,7 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     charges: Charges
     body: bytes
     trust: float
-    meets: tuple[int, ...]
+    shares: tuple[int, ...]
 
 
 class Engine:
@@ -69,16 +77,31 @@ class Engine:
         self._words = WordIds(secret)
         self._lens = Lens()
         self._terms = {policy.name: _terms(policy) for policy in policies}
+        self._keys = {policy.name: Once(partial(keyed, secret, f"{policy.name}\x1fprincipal")) for policy in policies}
+        self._refs = {policy.name: Once(partial(_ref, secret, policy.name)) for policy in policies}
+        self._refusals = Refusals()
+
+    def recall(self, policy: Policy, request: Request, principal: Principal, *, now: float) -> Refusal | None:
+        """Return the refusal of *principal* that covers *request* too; ``None``: it has to be planned and charged."""
+        prompts = request.reading.prompts
+        if prompts and prompts[-1].earlier:  # it may continue a conversation, and that is looked at more kindly
+            return None
+        found = self._refusals.find(self._keys[policy.name].of(principal.id), now=now)
+        if found is None:
+            return None
+        trusted = policy.trust.of(principal, now=now) >= policy.trust.trusted_at
+        costs = tuple([_cost(budget.cost, request) for budget in policy.budgets])
+        return found if found.covers(costs, self._terms[policy.name], trusted=trusted) else None
 
     def plan(self, policy: Policy, request: Request, principal: Principal, *, body: bytes, now: float) -> Plan:
         """Say what *request* by *principal* is to be charged under *policy*, at *now* (Unix seconds)."""
         trust = policy.trust.of(principal, now=now)
-        kind = f"{policy.name}\x1fprincipal"
+        keys = self._keys[policy.name]
         prompts = request.reading.prompts
-        cohorts, meets = self._cohorts(policy, request, principal)
+        cohorts, shares = self._cohorts(policy, request, principal)
         charges = Charges(
-            principal=keyed(self._secret, kind, principal.id),
-            payer=None if principal.payer is None else keyed(self._secret, kind, principal.payer),
+            principal=keys.of(principal.id),
+            payer=None if principal.payer is None else keys.of(principal.payer),
             cohorts=cohorts,
             costs=tuple([_cost(budget.cost, request) for budget in policy.budgets]),
             terms=self._terms[policy.name],
@@ -87,7 +110,7 @@ class Engine:
             earlier=tuple([self._digest(turn) for turn in prompts[-1].earlier]) if prompts else (),
             now=now,
         )
-        return Plan(policy=policy, request=request, charges=charges, body=body, trust=trust, meets=meets)
+        return Plan(policy=policy, request=request, charges=charges, body=body, trust=trust, shares=shares)
 
     def settle(self, plan: Plan, charged: Charged) -> tuple[Decision, Fold | None]:
         """Decide, and say what is to be learned if the request is answered; ``None``: nothing.
@@ -96,13 +119,12 @@ class Engine:
         """
         decision = self._decision(plan, charged)
         if decision.refused:
+            self._refusals.keep(plan.charges, charged, decision)
             return decision, None
         return decision, self._fold(plan, charged)
 
     def _decision(self, plan: Plan, charged: Charged) -> Decision:
-        admission, policy, terms = charged.admission, plan.policy, plan.charges.terms
-        ladder, wealth = terms.ladder, charged.profile.wealth
-        idle = charged.now - charged.profile.active_at
+        admission, policy = charged.admission, plan.policy
         return Decision(
             allowed=admission.allowed or policy.mode == "audit",
             refused=not admission.allowed,
@@ -113,9 +135,9 @@ class Engine:
             reasons=admission.reasons,
             remaining=admission.remaining,
             retry_after=admission.retry_after,
-            evidence={name: ladder.faded(value, idle) / LN10 for name, value in wealth.items()},
+            evidence=evidence_by_signal(charged.profile, policy.ladder, charged.now),
             cohorts={
-                str(ref): seat.evidence for ref, seat in zip(plan.charges.cohorts, admission.seats, strict=True)
+                ref.label: seat.evidence for ref, seat in zip(plan.charges.cohorts, admission.seats, strict=True)
             },
         )
 
@@ -127,35 +149,37 @@ class Engine:
         if digest in profile.bodies:  # a retry: neither scored nor learned
             return None
         moves: list[tuple[str, float, float]] = []
-        seated = [
-            Seating(ref, profile, cohort, seat, presumption=plan.policy.presumption)
-            for ref, cohort, seat in zip(plan.charges.cohorts, charged.cohorts, charged.admission.seats, strict=True)
+        crowd = [
+            Seating(ref, seat, cohort, profile)
+            for ref, seat, cohort in zip(plan.charges.cohorts, charged.admission.seats, charged.cohorts, strict=True)
         ]
+        policy, tag = plan.policy, int.from_bytes(plan.charges.principal[:8], "little")
         rows, payloads, pieces = [], [], dict.fromkeys(profile.pieces)
         for number, prompt in enumerate(prompts):
             news = self._news(prompt, pieces)
             payloads.append(self._digest(news))
-            draw = _draw(plan.charges.principal, digest, charged.now, number)
-            features = self._features(plan, news, payloads[-1], draw, charged, bare=not prompt.system)
+            # The digest is keyed, so nobody outside can foretell what follows from it.
+            draw = hash((digest, charged.now, number, tag)) & _64_BITS
+            features = self._features(plan, charged, news, payloads[-1], tag=tag, draw=draw, bare=not prompt.system)
             rows.append(features)
             moves += [
                 (signal.name, factor, signal.ceiling)
-                for signal in plan.policy.signals
+                for signal in policy.signals
                 if (factor := signal.score(features, profile))
             ]
-            for seat in seated:
-                seat.score(plan.policy.cohort_signals, features, profile)
-        added = 0.0 if plan.charges.trusted else plan.trust
+            for seating in crowd:
+                seating.score(policy.cohort_signals, features, profile)
         return Fold(
             principal=plan.charges.principal,
             digest=digest,
             features=tuple(rows),
             moves=tuple(moves),
-            cohorts=tuple([seat.fold(added) for seat in seated]),
+            cohorts=tuple([seating.fold() for seating in crowd]),
             pieces=tuple([piece for piece in pieces if piece not in profile.pieces]),
-            meets=plan.meets,
+            shares=plan.shares,
             payloads=tuple(payloads),
-            tag=_tag(plan.charges),
+            trust=0.0 if plan.charges.trusted else plan.trust,
+            tag=tag,
             charges=plan.charges,
             now=charged.now,
         )
@@ -175,20 +199,20 @@ class Engine:
         return "\n".join(news)
 
     def _features(
-        self, plan: Plan, text: str, payload: int, draw: int, charged: Charged, *, bare: bool
+        self, plan: Plan, charged: Charged, text: str, payload: int, *, tag: int, draw: int, bare: bool
     ) -> Features:
-        profile, ids = charged.profile, self._words.of(text)
-        fingerprint = self._lens.look(self._lexicon.weigh(ids, profile.words))
+        profile, ids = charged.profile, self._words.array_of(text)
+        fingerprint = self._lens.look(ids, self._lexicon.weigh(ids, profile.words))
         near = NOWHERE if fingerprint is None or profile.past is None else profile.past.nearest(self._lens)
         return Features(
             ids=ids,
             fingerprint=fingerprint,
             lens=self._lens,
             nearest_own=near,
-            public=self._lexicon.is_public(payload, _tag(plan.charges)),
+            public=self._lexicon.payloads.by_another(payload, tag),
             repeats=near.contained > RERUN,
             draw=draw,
-            tag=_tag(plan.charges),
+            tag=tag,
             continues=charged.admission.continues,
             bare=bare,
             trusted=plan.charges.trusted,
@@ -199,35 +223,29 @@ class Engine:
     def _cohorts(
         self, policy: Policy, request: Request, principal: Principal
     ) -> tuple[tuple[CohortRef, ...], tuple[int, ...]]:
-        refs, meets, prefix = [], [], f"{policy.name}\x1fcohort\x1f"
+        refs, shares, named, shared = [], [], self._refs[policy.name], self._lexicon.shared
         for grouping in policy.cohorts:
+            presumed = _PRESUMED if grouping.presumed else _NOT_PRESUMED
             for kind, value in grouping.of(request, principal):
-                # Hashed anew each time: a memo would keep ids, and the words of prompts, in clear.
-                ref = CohortRef(kind, keyed(self._secret, prefix + kind, value), grouping.presumed)
-                if grouping.met:
-                    meets.append(int.from_bytes(ref.key[:2], "little"))
-                    if not self._lexicon.met(meets[-1]):
-                        continue
-                if ref not in refs:
+                ref = named.of(f"{presumed}{kind}\x1f{value}")
+                shares.append(ref.tag)
+                # What nobody else came with makes no cohort: most openings and links are nobody else's.
+                if shared.by_several(ref.tag) and ref not in refs:
                     refs.append(ref)
-        return tuple(refs), tuple(meets)
+        return tuple(refs), tuple(shares)
 
     def _digest(self, text: str) -> int:
         return _digest(self._secret, text.encode("utf-8", "surrogatepass"))
 
 
+def _ref(secret: bytes, policy: str, named: str) -> CohortRef:
+    kind, _, value = named[1:].partition("\x1f")
+    return CohortRef(kind, keyed(secret, f"{policy}\x1fcohort\x1f{kind}", value), named[0] == _PRESUMED)
+
+
 def _digest(secret: bytes, data: bytes) -> int:
     # All of it: if only the ends counted, a payload in the middle could pass for a retry of another.
     return int.from_bytes(blake2b(data, key=secret[:64], digest_size=8).digest(), "little")
-
-
-def _draw(principal: bytes, digest: int, now: float, number: int) -> int:
-    sealed = blake2b(struct.pack("<Qdq", digest, now, number), key=principal, digest_size=8).digest()
-    return int.from_bytes(sealed, "little")
-
-
-def _tag(charges: Charges) -> int:
-    return int.from_bytes(charges.principal[:8], "little")
 
 
 def _terms(policy: Policy) -> Terms:

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ratelimit.charges import Terms
+    from ratelimit.evidence import Ladder
     from ratelimit.presumption import Presumption
-    from ratelimit.profile import Account, CohortProfile, Left
+    from ratelimit.profile import Account, CohortProfile, Left, Standing
+
+#: The least careful standing that is kept: natural log of 10^-2.
+_CAREFUL_FLOOR = -2.0 * LN10
 
 
 def evidence_of(account: Account, terms: Terms, signals: tuple[str, ...], now: float) -> float:
@@ -35,16 +39,31 @@ def tier_of(account: Account, terms: Terms, signals: tuple[str, ...], now: float
     return terms.ladder.tier(evidence_of(account, terms, signals, now))
 
 
+def evidence_by_signal(account: Account, ladder: Ladder, now: float) -> dict[str, float]:
+    """Return log10 of the evidence that each signal holds against an *account*, faded as above."""
+    idle = now - account.active_at
+    return {name: ladder.faded(wealth, idle) / LN10 for name, wealth in account.wealth.items()}
+
+
 def move(account: Account, moves: Sequence[tuple[str, float, float]], terms: Terms, now: float) -> None:
     """Let bets of (signal, log factor, ceiling) come out: first the time since the last one fades the evidence."""
     if not moves:
         return
     ladder, idle = terms.ladder, now - account.active_at
+    account.empty = None
     for name, wealth in account.wealth.items():
         account.wealth[name] = ladder.faded(wealth, idle)
     for name, factor, ceiling in moves:
         account.wealth[name] = ladder.moved(account.wealth.get(name, 0.0), factor, ceiling)
     account.active_at = max(account.active_at, now)
+
+
+def stand(standing: Standing, careful: float, typical: float, presumption: Presumption) -> bool:
+    """Move a member's *standing* by what its bets came to, within its floors; return whether it is cleared by it."""
+    most = presumption.ceiling * LN10
+    standing.careful = min(most, max(_CAREFUL_FLOOR, standing.careful + careful))
+    standing.typical = min(most, max(presumption.floor * LN10, standing.typical + typical))
+    return standing.typical <= presumption.cleared * LN10
 
 
 def inherit(account: Account, left: Left, terms: Terms, signals: tuple[str, ...]) -> None:
@@ -72,6 +91,7 @@ def guests_of(cohort: CohortProfile, presumption: Presumption, now: float) -> fl
 
 def keep(account: Account, levels: tuple[float, ...], terms: Terms, now: float) -> None:
     """Let the budgets of an *account* stand at *levels* at *now*."""
+    account.empty = None
     account.at = stood_at(account, terms, now) if account.at > now else now
     until = now
     for budget, level in zip(terms.budgets, levels, strict=True):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    import numpy as np
+    from numpy.typing import NDArray
 
     from ratelimit.sketches import Fingerprint, Lens, Nearest
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 class Features(msgspec.Struct, kw_only=True, gc=False):
     """One prompt, as the signals see it. No text.
 
-    ids          the distinct word ids of the payload.
+    ids          the distinct word ids of the payload; intp.
     fingerprint  the weightiest of them; ``None`` if there are none.
     lens         with the payload under it, to hold pasts against.
     nearest_own  how near the nearest of the principal's own latest prompts is.
@@ -30,7 +31,7 @@ class Features(msgspec.Struct, kw_only=True, gc=False):
     now          Unix seconds.
     """
 
-    ids: Collection[int]
+    ids: NDArray[np.intp]
     fingerprint: Fingerprint | None
     lens: Lens
     nearest_own: Nearest
@@ -51,11 +52,20 @@ class CohortRef(msgspec.Struct, frozen=True, gc=False):
     kind      the kind of what is shared.
     key       what is shared, hashed; 16 bytes.
     presumed  whether a newcomer counts as innocent when the cohort is tightened.
+    label     what decisions call it; made of the others.
+    tag       64 bits of the key.
     """
 
     kind: str
     key: bytes
     presumed: bool = True
+    label: str = ""
+    tag: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.label:
+            msgspec.structs.force_setattr(self, "label", f"{self.kind}:{self.key[:8].hex()}")
+            msgspec.structs.force_setattr(self, "tag", int.from_bytes(self.key[:8], "little"))
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.key[:8].hex()}"
+        return self.label

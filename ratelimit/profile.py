@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -41,6 +40,20 @@ class Left(NamedTuple):
     typical: float
 
 
+class Empty(msgspec.Struct, frozen=True, gc=False):
+    """That an account is empty, as long as nothing happens to it.
+
+    terms, costs   what was asked of it, the terms by identity.
+    refuses_until  when it will hold as much again, Unix seconds.
+    settled_until  until when that is sure.
+    """
+
+    terms: object
+    costs: tuple[float, ...]
+    refuses_until: float
+    settled_until: float
+
+
 class Standing(msgspec.Struct, gc=False):
     """What a principal's own bets within one cohort have won.
 
@@ -64,15 +77,17 @@ class Account:
     spent_until  when all of them will have drained at the base refill, Unix seconds.
     wealth       the log wealth (natural) of each signal, by the signal's name.
     active_at    the last bet, Unix seconds.
+    empty        that it is known to be empty; ``None`` as soon as its levels, evidence or trust move.
     """
 
-    __slots__ = ("active_at", "at", "levels", "spent_until", "wealth")
+    __slots__ = ("active_at", "at", "empty", "levels", "spent_until", "wealth")
 
     def __init__(self, now: float) -> None:
         self.levels: dict[str, float] = {}
         self.at = self.spent_until = now
         self.wealth: dict[str, float] = {}
         self.active_at = now
+        self.empty: Empty | None = None
 
 
 class PrincipalProfile(Account):
@@ -85,11 +100,12 @@ class PrincipalProfile(Account):
     cells      the cells of prompt space that it reached.
     pace       how much and how steadily it asks.
     held_at    the typical standing (log10) from which it is held, fixed at first sight; ``None`` before.
+    folds      how often anything was learned of it.
     bodies     digests of its last bodies.
     pieces     digests of the last turns and system texts that it sent: what is sent again says nothing new.
     """
 
-    __slots__ = ("bodies", "cells", "held_at", "pace", "past", "pieces", "prior", "standings", "words")
+    __slots__ = ("bodies", "cells", "folds", "held_at", "pace", "past", "pieces", "prior", "standings", "words")
 
     def __init__(self, now: float) -> None:
         super().__init__(now)
@@ -98,6 +114,7 @@ class PrincipalProfile(Account):
         self.cells: Cells | None = None
         self.pace: Pace | None = None
         self.held_at: float | None = None
+        self.folds = 0
         self.standings: dict[bytes, Standing] = {}
         self.prior = (0.0, 0.0)
         self.bodies: list[int] = []
@@ -108,17 +125,21 @@ class PrincipalProfile(Account):
         """Whether anything was ever learned of it: before, it may be no more than a made-up key."""
         return self.words is not None
 
+    def is_held_from(self, typical: float) -> bool:
+        """Say whether any standing at the typical price is at least *typical*; natural log, above 0."""
+        if self.prior[1] >= typical:
+            return True
+        for standing in self.standings.values():  # noqa: SIM110 (a loop is twice as fast as any() here)
+            if standing.typical >= typical:
+                return True
+        return False
+
     def highest(self) -> tuple[float, float]:
         """Return the highest (careful, typical) standing that it has anywhere, each 0 or more; natural logs."""
         careful, typical = self.prior
         for standing in self.standings.values():
             careful, typical = max(careful, standing.careful), max(typical, standing.typical)
         return careful, typical
-
-    def standing(self, ref: CohortRef) -> Standing:
-        """Return the standing in *ref*; a copy, or what a newcomer there begins with."""
-        found = self.standings.get(ref.key)
-        return Standing(ref, *self.prior) if found is None else copy(found)
 
     def learn(self, features: Features) -> None:
         """Learn one prompt that was answered."""
@@ -139,12 +160,15 @@ class PrincipalProfile(Account):
         while len(self.pieces) > RECENT_PIECES:
             del self.pieces[next(iter(self.pieces))]
 
-    def stand(self, standing: Standing) -> None:
-        """Set the standing in a cohort and mark it as the last seen."""
-        self.standings.pop(standing.ref.key, None)
-        self.standings[standing.ref.key] = standing
-        if len(self.standings) > STANDINGS:
-            del self.standings[next(iter(self.standings))]
+    def stand(self, ref: CohortRef) -> Standing:
+        """Return the standing in *ref*, or what a newcomer there begins with, and mark it as the last seen."""
+        standing = self.standings.pop(ref.key, None)
+        if standing is None:
+            standing = Standing(ref, *self.prior)
+            if len(self.standings) >= STANDINGS:
+                del self.standings[next(iter(self.standings))]
+        self.standings[ref.key] = standing
+        return standing
 
 
 class CohortProfile(Account):

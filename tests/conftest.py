@@ -32,9 +32,14 @@ START = 1_760_000_000.0
 
 
 class Play:
-    """One engine and one memory store; each call is one request, decided and, if granted, answered and learned."""
+    """One engine and one memory store; each call is one request, decided and, if granted, answered and learned.
 
-    def __init__(self, policy: Policy | None = None, **store: object) -> None:
+    recalls   whether refusals that still stand are given again, as the middleware does.
+    recalled  whether the last one was.
+    """
+
+    def __init__(self, policy: Policy | None = None, *, recalls: bool = True, **store: object) -> None:
+        self.recalls, self.recalled = recalls, False
         self.clock = ManualClock(START)
         self.policy = policy or Policy()
         self.store = MemoryStore(clock=self.clock, secret=b"0123456789abcdef", **store)  # type: ignore[arg-type]
@@ -49,6 +54,10 @@ class Play:
         reading = Reading(dialect="plain", prompts=(Prompt(text=text, system=system, earlier=earlier),))
         request = Request(path="/v1/chat/completions", reading=reading)
         body = "\n".join((system, *earlier, text)).encode()
+        again = self.engine.recall(self.policy, request, who, now=self.clock.now()) if self.recalls else None
+        self.recalled = again is not None
+        if again is not None:
+            return again.seen(self.clock.now())
         plan = self.engine.plan(self.policy, request, who, body=body, now=self.clock.now())
         decision, fold = self.engine.settle(plan, at_once(self.store.charge(plan.charges)))
         if fold is not None and answered:

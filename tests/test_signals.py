@@ -6,6 +6,7 @@ import math
 import random
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,8 +27,8 @@ def features(
     words: list[int], tag: int = 1, draw: int = 0, own: PrincipalProfile | None = None, **fields: object
 ) -> Features:
     """Return what a signal sees of a prompt of *words*, all of one weight, by a principal with the past of *own*."""
-    ids = sorted(set(words))
-    fingerprint = LENS.look([(1.0, word) for word in ids])
+    ids = np.array(sorted(set(words)), np.intp)
+    fingerprint = LENS.look(ids, np.ones(len(ids), np.float32))
     near = Nearest(0.0, 0.0) if own is None or own.past is None else own.past.nearest(LENS)
     seen = {
         "ids": ids, "fingerprint": fingerprint, "lens": LENS, "nearest_own": near, "public": False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from ratelimit.sketches import (
     Cells,
     CohortPast,
     Fingerprint,
+    Firsts,
     Lens,
     Lexicon,
     OwnPast,
@@ -41,7 +43,8 @@ class Reader:
 
     def look(self, text: str, own: OwnWords | None = None) -> Fingerprint | None:
         """Put *text* under the lens, what is *own* left out."""
-        return self.lens.look(self.lexicon.weigh(self.words.of(text), own))
+        ids = self.words.array_of(text)
+        return self.lens.look(ids, self.lexicon.weigh(ids, own))
 
     def similarity(self, text: str, past: str, own: OwnWords | None = None) -> float:
         """Return how similar *text* is to *past*."""
@@ -55,13 +58,19 @@ def prints(many: int, seed: int = 0, words: int = 12) -> list[Fingerprint]:
     """Return fingerprints of random words."""
     rng = np.random.default_rng(seed)
     lens = Lens()
-    return [lens.look([(0.5, int(word)) for word in rng.choice(np.arange(1, WORD_IDS), words, replace=False)])
+    return [lens.look(*evenly(rng.choice(np.arange(1, WORD_IDS), words, replace=False)))
             for _ in range(many)]  # type: ignore[misc]
+
+
+def evenly(words: Any) -> tuple[Any, Any]:
+    """Return *words* as ids, and the weight of each: all weigh the same."""
+    ids = np.array([word for word in words if word], np.intp)
+    return ids, np.full(len(ids), 0.5, np.float32)
 
 
 def under(lens: Lens, fingerprint: Fingerprint) -> None:
     """Put the payload of *fingerprint* under the lens."""
-    lens.look([(0.5, int(word)) for word in fingerprint.words if word])
+    lens.look(*evenly(fingerprint.words))
 
 
 @given(text=st.text(max_size=400))
@@ -120,7 +129,7 @@ def test_what_an_account_repeats_in_every_prompt_says_nothing() -> None:
     payloads = [" ".join(f"w{rng.randrange(3000)}" for _ in range(12)) for _ in range(80)]
     wording = "Kindly work through this task in detail and show all of the reasoning:"
     for payload in payloads[:60]:
-        own.learn(reader.words.of(f"{wording} {payload}"))
+        own.learn(reader.words.array_of(f"{wording} {payload}"))
 
     raw = [reader.similarity(f"{wording} {one}", f"{wording} {other}") for one, other in pairwise(payloads[60:])]
     residual = [reader.similarity(f"{wording} {one}", f"{wording} {other}", own)
@@ -140,29 +149,42 @@ def test_a_payload_inside_a_longer_prompt_is_contained_in_it() -> None:
     assert 0.4 < nearest.similarity < 0.9
 
 
-def test_an_opening_is_met_twice_and_by_two() -> None:
-    """What one principal repeats is not met; what a second sends too is. Counts are halved with the words'."""
-    lexicon = Lexicon()
+def test_what_one_brings_again_and_again_is_not_brought_by_several() -> None:
+    """A second principal makes the difference, and only to what it brought."""
+    firsts, value, another = Firsts(), 7 << 40, 8 << 40
     for _ in range(5):
-        lexicon.meet([7], tag=1)
-    alone = lexicon.met(7)
-    lexicon.meet([7], tag=2)
+        firsts.bring(value, by=1)
+    alone = firsts.by_several(value)
+    firsts.bring(value, by=2)
+    firsts.bring(another, by=2)
 
     assert not alone
-    assert lexicon.met(7)
-    assert not lexicon.met(8)
+    assert firsts.by_several(value)
+    assert not firsts.by_several(another)
 
 
-@given(payload=st.integers(1 << 20, 2**64 - 1), tags=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=6))
-def test_a_payload_is_public_to_all_but_its_first_sender(payload: int, tags: list[int]) -> None:
-    """The first sender's own repeats are its own; to every other the payload is public."""
-    lexicon = Lexicon()
+@given(value=st.integers(1 << 20, 2**64 - 1), tags=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=6))
+def test_a_value_is_public_to_all_but_who_brought_it_first(value: int, tags: list[int]) -> None:
+    """The first one's own repeats are its own; to every other the value is another's."""
+    firsts = Firsts()
     for tag in tags:
-        lexicon.send(payload, tag)
+        firsts.bring(value, by=tag)
 
-    assert not lexicon.is_public(payload, tags[0])
-    assert lexicon.is_public(payload, tags[0] ^ 1)
-    assert not lexicon.is_public(payload ^ 1 << 63, tags[0] ^ 1)
+    assert not firsts.by_another(value, tags[0])
+    assert firsts.by_another(value, tags[0] ^ 1)
+    assert not firsts.by_another(value ^ 1 << 63, tags[0] ^ 1)
+
+
+@given(others=st.lists(st.integers(0, 2**40), max_size=8, unique=True))
+def test_what_several_brought_outlives_what_is_rare(others: list[int]) -> None:
+    """Of the values that fall into one place the newest is kept, unless an older one is shared: that outlives two."""
+    firsts, shared = Firsts(), 5 << 60
+    firsts.bring(shared, by=1)
+    firsts.bring(shared, by=2)
+    for other in others:
+        firsts.bring((other << 20) + (1 << 62), by=3)
+
+    assert firsts.by_several(shared) == (len(others) < 2)
 
 
 @given(gaps=st.lists(st.floats(0, 7200), min_size=1, max_size=60))
@@ -183,9 +205,9 @@ def test_rare_words_outweigh_common_ones() -> None:
     """The lexicon learns from the traffic which words everybody uses."""
     words, lexicon = WordIds(SECRET), Lexicon()
     for number in range(500):
-        lexicon.learn(words.of(f"the of and number{number}"))
+        lexicon.learn(words.array_of(f"the of and number{number}"))
 
-    ((common, _),), ((rare, _),) = (lexicon.weigh(words.of(word), None) for word in ("the", "zygote"))
+    common, rare = (lexicon.weigh(words.array_of(word), None) for word in ("the", "zygote"))
     assert common < 0.1
     assert rare > 5
 
@@ -194,7 +216,7 @@ def test_the_lexicon_follows_the_traffic_in_bounded_space() -> None:
     """Counts are halved at 2^16 prompts: the newest prompts count, the table stays as it is."""
     lexicon = Lexicon()
     lexicon.prompts = (1 << 16) - 1
-    lexicon.learn([7])
+    lexicon.learn(np.array([7]))
 
     assert lexicon.prompts == 1 << 15
 
@@ -205,7 +227,7 @@ def test_no_words_give_no_fingerprint() -> None:
 
     assert reader.look("") is None
     assert reader.look("!?") is None
-    assert reader.lens.look([(0.0, 7)]) is None
+    assert reader.lens.look(np.array([7]), np.zeros(1, np.float32)) is None
 
 
 def test_the_lens_shows_one_payload_at_a_time() -> None:
@@ -224,8 +246,9 @@ def test_a_fingerprint_keeps_the_weightiest_words() -> None:
     """Of many words those that weigh most are kept, 16 at most."""
     own = OwnWords()
     for _ in range(50):
-        own.learn(range(50))
-    kept = Lens().look(Lexicon().weigh(range(1, 100), own))
+        own.learn(np.arange(50))
+    ids = np.arange(1, 100)
+    kept = Lens().look(ids, Lexicon().weigh(ids, own))
 
     assert kept is not None
     assert len(set(kept.words.tolist())) == FINGERPRINT_WORDS
@@ -324,7 +347,7 @@ def test_near_payloads_fall_into_one_cell_and_others_spread() -> None:
     shared = 0
     for fingerprint, other in zip(prints(300), prints(300, seed=2), strict=True):
         words = [*[int(word) for word in fingerprint.words if word][1:], int(other.words[0])]
-        near = Lens().look([(0.5, word) for word in words])
+        near = Lens().look(*evenly(words))
         assert near is not None
         shared += cell_of(fingerprint) == cell_of(near)
 
@@ -346,24 +369,24 @@ def test_own_words_never_understate_how_usual_a_word_is(prompts: list[set[int]])
     """Folding words onto counters can only raise a share; no share leaves 0 to 1."""
     own = OwnWords()
     for words in prompts:
-        own.learn(words)
+        own.learn(np.array(sorted(words), np.intp))
 
     for word in set().union(*prompts):
         true = sum(word in words for words in prompts) / len(prompts)
-        assert true - 1e-9 <= own.share(word) <= 1
-        assert own.constant([word], 0.8) == (own.share(word) >= 0.8)
+        (absent,) = own.absent(np.array([word]))
+        assert -1e-6 <= absent <= 1 - true + 1e-6
+        assert own.constant(np.array([word]), 0.8) == (absent <= 0.2 + 1e-6)
 
 
 def test_own_words_forget_by_halves() -> None:
     """A word left out for long weighs again: counters are halved when they are full."""
     own = OwnWords()
     for _ in range(200):
-        own.learn([1])
+        own.learn(np.array([1]))
     for _ in range(800):
-        own.learn([2])
+        own.learn(np.array([2]))
 
-    assert own.share(1) < 0.1
-    assert own.share(2) > 0.9
+    assert own.absent(np.array([1, 2])) == pytest.approx([1, 0], abs=0.1)
 
 
 @given(text=st.text(st.characters(codec="ascii"), max_size=300))

@@ -100,11 +100,12 @@ def _standing(charges: Charges, charged: Charged) -> Standing:
     bursts = [budget.burst for budget in terms.budgets]
     left = [row.units / burst for row, burst in zip(admission.remaining, bursts, strict=True)]
     evidence = [evidence_of(charged.profile, terms, terms.signals, now)]
-    for cohort, seat, levels in zip(charged.cohorts, admission.seats, admission.pool_levels, strict=False):
+    written = {id(account): levels for account, levels in admission.writes}
+    for cohort, seat in zip(charged.cohorts, admission.seats, strict=True):
         if cohort is not None and (seat.held or seat.counts):
             evidence.append(evidence_of(cohort, terms, terms.cohort_signals, now))
         if seat.held and seat.tier >= Tier.SOFT:
-            left += [1 - level / burst for level, burst in zip(levels, bursts, strict=False)]
+            left += [1 - level / burst for level, burst in zip(written.get(id(cohort), ()), bursts, strict=False)]
     if not admission.allowed:
         left.append(0.0)  # by whatever budget: none of it can be spent now
     return Standing(left=max(0.0, min(left)), tier=admission.tier, evidence=max(evidence))

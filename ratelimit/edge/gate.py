@@ -51,10 +51,9 @@ class Gate:
         principal = await self._principal(visit)
         if self._exempts(visit, principal):
             return Settled(decision=visit.exempted())
-        plan = self._plan(visit, principal)
         if visit.request.reading.problem is not None and visit.policy.unreadable != "charge":
-            return _unread(visit, plan)
-        settled = await self._charge(visit, plan)
+            return _unread(visit, self._plan(visit, principal, self._store.clock.now()))
+        settled = await self._charge(visit, principal)
         if settled.decision.refused and visit.policy.mode == "delay":
             settled = await self._hold(visit, principal, settled)
             if settled.decision.refused and visit.hung_up:
@@ -70,24 +69,32 @@ class Gate:
                 with self._lanes.place(decision.principal, decision.retry_after) as lane:
                     if lane.length > left or not await listener.wait(lane.turn(), within=left):
                         break
-                settled = await self._charge(visit, self._plan(visit, principal))
+                settled = await self._charge(visit, principal)
                 decision = settled.decision
         if listener.heard is not None:
             visit.upload.messages.append(listener.heard)
         return msgspec.structs.replace(settled, decision=msgspec.structs.replace(decision, delayed=time() - began))
 
-    async def _charge(self, visit: Visit, plan: Plan) -> Settled:
-        charged = await self._store.charge(plan.charges)
-        decision, fold = self._engine.settle(plan, charged)
-        told = shown(decision, plan, charged)
+    async def _charge(self, visit: Visit, principal: Principal) -> Settled:
+        policy, now, fold = visit.policy, self._store.clock.now(), None
+        again = self._engine.recall(policy, visit.request, principal, now=now)
+        if again is not None:
+            decision = again.seen(now)
+            told = shown(decision, policy, own_tier=again.own_tier, terms=again.charges.terms,
+                         costs=again.charges.costs)
+        else:
+            plan = self._plan(visit, principal, now)
+            charged = await self._store.charge(plan.charges)
+            decision, fold = self._engine.settle(plan, charged)
+            told = shown(decision, policy, own_tier=charged.admission.own_tier, terms=plan.charges.terms,
+                         costs=plan.charges.costs)
         if not decision.allowed:
-            return Settled(decision=decision, reply=refusal_reply(told, visit.policy, visit.dialect, visit.accept))
+            return Settled(decision=decision, reply=refusal_reply(told, policy, visit.dialect, visit.accept))
         # An audit is not seen from outside: the exchange is byte for byte the application's.
-        headers = [] if visit.policy.mode == "audit" else budget_headers(told, visit.policy)
+        headers = [] if policy.mode == "audit" else budget_headers(told, policy)
         return Settled(decision=decision, fold=fold, headers=tuple(headers))
 
-    def _plan(self, visit: Visit, principal: Principal) -> Plan:
-        now = self._store.clock.now()
+    def _plan(self, visit: Visit, principal: Principal, now: float) -> Plan:
         return self._engine.plan(visit.policy, visit.request, principal, body=visit.upload.body, now=now)
 
     async def _principal(self, visit: Visit) -> Principal:

@@ -136,7 +136,12 @@ class Side:
                 return _EXEMPT
             if policy.unreadable == "refuse":
                 return _refused(Cause.UNREADABLE, str(reading.problem), reading.detail)
-        plan = self._engine.plan(policy, request, principal, body=case.body, now=self._store.clock.now())
+        again = self._engine.recall(policy, request, principal, now=case.now)
+        if again is not None:
+            decision = again.seen(case.now)
+            self.tally.again(decision)
+            return decision
+        plan = self._engine.plan(policy, request, principal, body=case.body, now=case.now)
         return self._driver.run(self._charged(plan, learns=case.row.status not in _UNAUTHENTICATED))
 
     async def _charged(self, plan: Plan, *, learns: bool) -> Decision:
@@ -152,15 +157,16 @@ class Side:
 
     def _note(self, plan: Plan, charged: Charged) -> None:
         """Note the evidence against the cohorts of a request."""
-        admission, refusing = charged.admission, None
-        for index, seat in enumerate(admission.seats):
-            if not seat.tier:
-                continue
-            if refusing is None:
-                refusing = {reason.name for reason in admission.reasons if reason.cause is Cause.COHORT}
-            ref, cohort = plan.charges.cohorts[index], charged.cohorts[index]
-            members = 0 if cohort is None else cohort.members
-            self.tally.against(ref, seat.evidence, members, refused=seat.held and ref.kind in refusing)
+        admission = charged.admission
+        refusing = {reason.name for reason in admission.reasons if reason.cause is Cause.COHORT}
+        refused = []
+        for ref, seat, cohort in zip(plan.charges.cohorts, admission.seats, charged.cohorts, strict=True):
+            if seat.tier and cohort is not None:
+                pool = self.tally.against(ref, seat.evidence, cohort.members)
+                if seat.held and ref.kind in refusing:
+                    refused.append(pool)
+        if not admission.allowed:
+            self.tally.refused_by(plan.charges.principal.hex(), refused)
 
 
 def _refused(cause: Cause, name: str, detail: str) -> Decision:

@@ -8,7 +8,7 @@ from ratelimit.decision import Cause, Tier
 from ratelimit.replay.distinct import Distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ratelimit.decision import Decision, Reason
     from ratelimit.observation import CohortRef
@@ -55,6 +55,7 @@ class Tally:
         self.principals: dict[str, Seen] = {}
         self.cohorts: dict[bytes, Pool] = {}
         self._most = most
+        self._refused_by: dict[str, Sequence[Pool]] = {}
         self._gone: dict[Tier, Distinct] = {}
 
     def add(self, principal: str, decision: Decision) -> None:
@@ -71,8 +72,8 @@ class Tally:
         if decision.refused:
             self._refuse(seen, decision)
 
-    def against(self, ref: CohortRef, evidence: float, members: int, *, refused: bool) -> None:
-        """Note the *evidence* (log10) against a cohort, and whether its budget *refused* the present request."""
+    def against(self, ref: CohortRef, evidence: float, members: int) -> Pool:
+        """Note the *evidence* (log10) against a cohort, and return its row."""
         pool = self.cohorts.get(ref.key)
         if pool is None:
             if len(self.cohorts) >= MOST_COHORTS:
@@ -80,7 +81,20 @@ class Tally:
             pool = self.cohorts[ref.key] = Pool(ref)
         pool.evidence = max(pool.evidence, evidence)
         pool.members = max(pool.members, members)
-        pool.refused += refused
+        return pool
+
+    def refused_by(self, principal: str, pools: Sequence[Pool]) -> None:
+        """Count a refusal of *principal* (a decision's) for the cohorts whose budgets refused it."""
+        if len(self._refused_by) >= self._most:
+            del self._refused_by[next(iter(self._refused_by))]
+        self._refused_by[principal] = pools
+        for pool in pools:
+            pool.refused += 1
+
+    def again(self, decision: Decision) -> None:
+        """Count that the last refusal of a principal was given once more."""
+        for pool in self._refused_by.get(decision.principal, ()):
+            pool.refused += 1
 
     def top_cohorts(self, many: int) -> list[Pool]:
         """Return those with the most evidence, the worst first."""

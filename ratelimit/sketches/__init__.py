@@ -2,6 +2,7 @@
 
 from ratelimit.sketches.cells import CELLS, COVERAGE_WINDOW, Cells, cell_of
 from ratelimit.sketches.fingerprint import FINGERPRINT_WORDS, Fingerprint, Lens, Nearest
+from ratelimit.sketches.firsts import Firsts
 from ratelimit.sketches.lexicon import Lexicon
 from ratelimit.sketches.ownwords import OwnWords
 from ratelimit.sketches.pace import Hour, Pace, hour_of
@@ -18,6 +19,7 @@ __all__ = [
     "Cells",
     "CohortPast",
     "Fingerprint",
+    "Firsts",
     "Hour",
     "Lens",
     "Lexicon",

@@ -11,31 +11,28 @@ import numpy as np
 from ratelimit.sketches.words import WORD_IDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 #: Words in a fingerprint: the weightiest.
 FINGERPRINT_WORDS = 16
 
-#: A payload lighter than this is taken as this light, so that no ratio explodes.
+#: A payload lighter than this weighs nothing: it is all the principal's own wording, and rounding.
 _LEAST_NORM = 1e-3
 
 
 _NO_WORDS: NDArray[np.intp] = np.zeros(0, np.intp)
-_PADDING = [0] * FINGERPRINT_WORDS
 _ONES = np.ones(FINGERPRINT_WORDS, np.float32)
 
 
 class Fingerprint(msgspec.Struct, frozen=True, gc=False):
     """The weightiest words of one payload.
 
-    words  up to 16 distinct word ids, padded with the id 0, which no word has; intp, shape (16,).
+    words  up to 16 distinct word ids, padded with the id 0, which no word has; uint16, shape (16,).
     scale  1 / the Euclidean norm of their weights when the payload was asked, above 0.
     least  the smallest of the ids.
     """
 
-    words: NDArray[np.intp]
+    words: NDArray[np.uint16]
     scale: float
     least: int
 
@@ -71,23 +68,26 @@ class Lens:
         self._shown = _NO_WORDS
         self._norm = 1.0
 
-    def look(self, weighed: Sequence[tuple[float, int]]) -> Fingerprint | None:
-        """Put a payload under the lens, as (weight, word) with the heaviest first; return its fingerprint.
+    def look(self, words: NDArray[np.intp], weights: NDArray[np.float32]) -> Fingerprint | None:
+        """Put a payload of the distinct *words* with these *weights* under the lens, and return its fingerprint.
 
         No words, or none that weighs anything, give ``None``, and nothing is under the lens.
         """
         self._weights[self._shown] = 0
-        kept = [pair for pair in weighed[:FINGERPRINT_WORDS] if pair[0] > 0]
-        if not kept:
+        if len(words) > FINGERPRINT_WORDS:
+            heaviest = np.argpartition(weights, -FINGERPRINT_WORDS)[-FINGERPRINT_WORDS:]
+            words, weights = words[heaviest], weights[heaviest]
+        squares = weights * weights
+        total = float(squares.dot(_ONES[: len(squares)]))
+        if total < _LEAST_NORM * _LEAST_NORM:
             self._shown = _NO_WORDS
             return None
-        squares = [weight * weight for weight, _ in kept]
-        ids = [word for _, word in kept]
-        words = np.array(ids + _PADDING[len(ids) :], np.intp)
-        self._shown = words[: len(ids)]
-        self._weights[self._shown] = squares
-        self._norm = max(_LEAST_NORM, math.sqrt(sum(squares)))
-        return Fingerprint(words, 1.0 / self._norm, min(ids))
+        self._shown = words
+        self._weights[words] = squares
+        self._norm = math.sqrt(total)
+        kept = np.zeros(FINGERPRINT_WORDS, np.uint16)
+        kept[: len(words)] = words
+        return Fingerprint(kept, 1.0 / self._norm, min(words.tolist()))
 
     def nearest(
         self, words: NDArray[np.integer[Any]], scales: NDArray[np.float32], counts: NDArray[np.bool_] | None = None

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import math
-from array import array
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ratelimit.sketches.firsts import Firsts
 from ratelimit.sketches.words import WORD_IDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from ratelimit.sketches.ownwords import OwnWords
 
 _HALVE_AT = 1 << 16
 
-# A value is met after so many times; its sender is told by 15 bits, of which all ones stand for several.
-_MET, _SEVERAL = 2, 0x7FFF
-
-# Places for payloads; of each, 44 bits of the payload and 20 of its sender are kept.
-_SENDERS, _WHO = 1 << 17, 20
-
-
-def _sender(payload: int, tag: int) -> int:
-    return payload >> _WHO << _WHO | tag & (1 << _WHO) - 1
-
+# ln(n + 1) for every count that can be.
+_LOGS: NDArray[np.float32] = np.log(np.arange(1, _HALVE_AT + 2, dtype=np.float64)).astype(np.float32)
 
 class Lexicon:
     """Counts, for every word id, the prompts that held it; rare words say more about whose a prompt is.
@@ -36,65 +26,35 @@ class Lexicon:
         rarity(w) = ln((N + 8) / (n_w + 1))        (smoothed inverse document frequency, Sparck Jones 1972)
 
     Counts are halved once N reaches 2^16, so that the lexicon follows the traffic. Beside them it keeps what else is
-    known of the traffic as a whole: the openings of prompts that were met more than once, and who sent a payload first.
-    Fixed tables of keyed hashes, 1.4 MiB in all, whatever the traffic; a collision costs a bet, no more.
+    known of the traffic as a whole. Tables of fixed size, 2.5 MiB in all, whatever the traffic.
+
+    prompts   N.
+    payloads  who asked a payload first: what others asked before is public.
+    shared    who first came with a shape, a template or a link: with a second principal it makes a cohort.
     """
 
-    __slots__ = ("_counts", "_met", "_met_by", "_senders", "prompts")
+    __slots__ = ("_counts", "payloads", "prompts", "shared")
 
     def __init__(self) -> None:
-        self._counts = array("I", bytes(4 * WORD_IDS))
-        self._met: NDArray[np.uint8] = np.zeros(WORD_IDS, np.uint8)
-        self._met_by: NDArray[np.uint16] = np.zeros(WORD_IDS, np.uint16)
-        self._senders: NDArray[np.uint64] = np.zeros(_SENDERS, np.uint64)
+        self._counts: NDArray[np.int32] = np.zeros(WORD_IDS, np.int32)
+        self.payloads = Firsts()
+        self.shared = Firsts()
         self.prompts = 0
 
-    def met(self, value: int) -> bool:
-        """Say whether a *value*, 16 bits of a keyed hash, was met, twice at least, and from two principals."""
-        return bool(self._met[value] >= _MET and self._met_by[value] == _SEVERAL)
+    def weigh(self, words: NDArray[np.intp], own: OwnWords | None) -> NDArray[np.float32]:
+        """Return the weight of each of the distinct *words*, 0 or more.
 
-    def meet(self, values: Iterable[int], tag: int) -> None:
-        """Count *values* as met once more, from the principal that *tag* stands for."""
-        who = tag % (_SEVERAL - 1) + 1
-        for value in values:
-            before = self._met_by[value]
-            self._met_by[value] = who if before in {0, who} else _SEVERAL
-            self._met[value] = min(_MET, self._met[value] + 1)
-
-    def is_public(self, payload: int, tag: int) -> bool:
-        """Say whether the last to send *payload*, a 64-bit keyed hash, was another principal than *tag*."""
-        kept = int(self._senders[payload % _SENDERS])
-        return kept != 0 and kept >> _WHO == payload >> _WHO and kept != _sender(payload, tag)
-
-    def send(self, payload: int, tag: int) -> None:
-        """Remember that *tag* sent *payload*, unless another did before: then that one stays."""
-        if not self.is_public(payload, tag):
-            self._senders[payload % _SENDERS] = _sender(payload, tag)
-
-    def weigh(self, words: Iterable[int], own: OwnWords | None) -> list[tuple[float, int]]:
-        """Return (weight, word) for each of the distinct *words*, the heaviest first.
-
-        weight = rarity * (1 - share of the *own* prompts that hold the word), 0 or more
+        weight = rarity * (1 - share of the *own* prompts that hold the word)
         """
-        counts, most = self._counts, math.log(self.prompts + 8)
-        if own is None or not own.prompts:
-            weighed = [(most - math.log(counts[word] + 1), word) for word in words]
-        else:  # in plain Python: at the size of a prompt a dozen numpy calls cost more
-            shares, scale = own.counts, 1.0 / own.prompts
-            weighed = [
-                ((most - math.log(counts[word] + 1)) * (1.0 - shares[word & 511] * scale), word) for word in words
-            ]
-        weighed.sort(reverse=True)
-        return weighed
+        weights = math.log(self.prompts + 8) - _LOGS.take(self._counts.take(words))
+        if own is not None and own.prompts:
+            weights *= own.absent(words)
+        return weights
 
-    def learn(self, words: Iterable[int]) -> None:
+    def learn(self, words: NDArray[np.intp]) -> None:
         """Count one prompt with the distinct *words*."""
-        counts = self._counts
-        for word in words:
-            counts[word] += 1
+        self._counts[words] += 1
         self.prompts += 1
         if self.prompts >= _HALVE_AT:
-            self._counts = array("I", [count >> 1 for count in counts])
-            self._met >>= 1
-            self._met_by[self._met == 0] = 0
+            self._counts >>= 1
             self.prompts //= 2

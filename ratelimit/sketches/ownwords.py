@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from numpy.typing import NDArray
 
 _SLOTS = 512
 _FULL = 250
@@ -17,31 +19,29 @@ class OwnWords:
     Word ids fold onto 512 counters of one byte; when the prompts fill them all are halved, so the recent past counts
     most. A collision can only make a word look more usual than it is: the fingerprint loses a little of it.
 
-    counts   by word id modulo 512.
+    counts   by word id modulo 512; uint8, shape (512,).
     prompts  those that were counted, up to 249.
     """
 
     __slots__ = ("counts", "prompts")
 
     def __init__(self) -> None:
-        self.counts = bytearray(_SLOTS)
+        self.counts: NDArray[np.uint8] = np.zeros(_SLOTS, np.uint8)
         self.prompts = 0
 
-    def share(self, word: int) -> float:
-        """Return the share of own prompts that held *word*, 0 to 1."""
-        return self.counts[word & (_SLOTS - 1)] / max(1, self.prompts)
+    def absent(self, words: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return for each of *words* the share of own prompts, 0 to 1, that did not hold it."""
+        return np.float32(1.0) - self.counts.take(words & (_SLOTS - 1)) * np.float32(1.0 / max(1, self.prompts))
 
-    def constant(self, words: Iterable[int], least: float) -> int:
+    def constant(self, words: NDArray[np.intp], least: float) -> int:
         """Return how many of the distinct *words* are in at least that share of the own prompts."""
-        counts, bar = self.counts, least * max(1, self.prompts)
-        return sum([counts[word & (_SLOTS - 1)] >= bar for word in words])
+        bar = least * max(1, self.prompts)
+        return int(np.count_nonzero(self.counts.take(words & (_SLOTS - 1)) >= bar))
 
-    def learn(self, words: Iterable[int]) -> None:
+    def learn(self, words: NDArray[np.intp]) -> None:
         """Count one prompt with the distinct *words*."""
-        counts = self.counts
-        for slot in {word & (_SLOTS - 1) for word in words}:  # two words in one slot count once: a share of prompts
-            counts[slot] += 1
+        self.counts[words & (_SLOTS - 1)] += 1  # two words in one slot count once: a share of prompts
         self.prompts += 1
         if self.prompts >= _FULL:
-            self.counts = bytearray([count >> 1 for count in counts])
+            self.counts >>= 1
             self.prompts >>= 1

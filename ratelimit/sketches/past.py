@@ -25,13 +25,12 @@ NOWHERE = Nearest(0.0, 0.0)
 
 
 class OwnPast:
-    """The latest fingerprints of one principal; 1 KB."""
+    """The latest fingerprints of one principal; half a kilobyte."""
 
     __slots__ = ("_scales", "_words", "prompts")
 
     def __init__(self) -> None:
-        # Eight bytes an id and not two: as indices they need no copy.
-        self._words: NDArray[np.intp] = np.zeros((OWN_PAST, FINGERPRINT_WORDS), np.intp)
+        self._words: NDArray[np.uint16] = np.zeros((OWN_PAST, FINGERPRINT_WORDS), np.uint16)
         self._scales: NDArray[np.float32] = np.zeros(OWN_PAST, np.float32)
         self.prompts = 0
 
@@ -51,12 +50,12 @@ class OwnPast:
 
 
 class CohortPast:
-    """A random sample of the recent fingerprints of a cohort's members, each with the tag of whose it is; 9 KB."""
+    """A random sample of the recent fingerprints of a cohort's members, each with the tag of whose it is; 3 KB."""
 
     __slots__ = ("_scales", "_size", "_tags", "_words")
 
     def __init__(self) -> None:
-        self._words: NDArray[np.intp] = np.zeros((COHORT_PAST, FINGERPRINT_WORDS), np.intp)
+        self._words: NDArray[np.uint16] = np.zeros((COHORT_PAST, FINGERPRINT_WORDS), np.uint16)
         self._scales: NDArray[np.float32] = np.zeros(COHORT_PAST, np.float32)
         self._tags: NDArray[np.uint64] = np.zeros(COHORT_PAST, np.uint64)
         self._size = 0

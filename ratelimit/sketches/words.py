@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import re
 from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Word ids are drawn from this many: enough that two words of one person seldom meet, few enough for a table of counts.
 WORD_IDS = 1 << 16
@@ -45,6 +51,11 @@ class WordIds:
     def __init__(self, secret: bytes) -> None:
         self._secret = secret[:64]
         self._ids = _Ids(self._secret)
+
+    def array_of(self, text: str) -> NDArray[np.intp]:
+        """Return the ids that ``of`` returns, as an array of indices."""
+        found = self.of(text)
+        return np.fromiter(found, np.intp, len(found))
 
     def of(self, text: str) -> set[int]:
         """Return the ids, 1 to ``WORD_IDS - 1``, of the distinct words of *text*, of the windows of a long one."""

@@ -9,8 +9,8 @@ import msgspec
 if TYPE_CHECKING:
     from ratelimit.charges import Admission, Charges
     from ratelimit.clock import Clock
-    from ratelimit.observation import Features
-    from ratelimit.profile import CohortProfile, PrincipalProfile, Standing
+    from ratelimit.observation import CohortRef, Features
+    from ratelimit.profile import CohortProfile, PrincipalProfile
     from ratelimit.sketches import Lexicon
 
 
@@ -29,27 +29,27 @@ class Charged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     now: float
 
 
-class CohortFold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class CohortFold(msgspec.Struct, frozen=True, gc=False):
     """What one cohort learns of a request.
 
-    moves     (signal's name, log factor, its ceiling) of every bet that counts.
-    standing  the member's own standing afterwards.
-    trust     by how much the summed trust of the uncleared members changes.
-    returns   requests that a guest gives back, for it cleared itself.
-    learns    whether the cohort keeps the prompts: those of cleared members say nothing of the others.
+    ref      which cohort.
+    moves    (signal's name, log factor, its ceiling) of every bet that counts.
+    careful  by how much the member's own standing moves, in natural logs, at the careful price.
+    typical  the same at the typical price.
+    guest    whether the member came as a guest.
     """
 
+    ref: CohortRef
     moves: tuple[tuple[str, float, float], ...]
-    standing: Standing
-    trust: float
-    returns: int
-    learns: bool
+    careful: float
+    typical: float
+    guest: bool
 
 
 class Fold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is learned from one request that was answered.
 
-    Made of updates that commute, but for standings: of two requests of a member that overlap, the later one's counts.
+    Made of updates that commute: whatever overlaps, nothing that was learned is lost.
 
     principal  its key.
     digest     stands for the body.
@@ -57,8 +57,9 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     moves      (signal's name, log factor, its ceiling) of the principal's own bets.
     cohorts    a row a cohort.
     pieces     digests of the turns and system texts that were new.
-    meets      hashes of what the lexicon is to count as met: values that make no cohort until they are.
+    shares     hashes of what the principal may share with others: each makes a cohort if another comes with it.
     payloads   hashes of the payloads, by which it is known that others sent them too.
+    trust      how much the principal adds to the refill of its cohorts while it is neither trusted nor cleared.
     tag        64 bits that stand for the principal.
     charges    the charge this follows from: budgets and ladder.
     now        Unix seconds.
@@ -70,8 +71,9 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     moves: tuple[tuple[str, float, float], ...]
     cohorts: tuple[CohortFold, ...]
     pieces: tuple[int, ...]
-    meets: tuple[int, ...]
+    shares: tuple[int, ...]
     payloads: tuple[int, ...]
+    trust: float
     tag: int
     charges: Charges
     now: float

@@ -11,7 +11,7 @@ from ratelimit.clock import Clock, SystemClock
 from ratelimit.decision import Tier
 from ratelimit.errors import refuse_invalid
 from ratelimit.evidence import LN10
-from ratelimit.ledger import drain_pool, inherit, move, tier_of
+from ratelimit.ledger import drain_pool, inherit, move, stand, tier_of
 from ratelimit.profile import CohortProfile, PrincipalProfile
 from ratelimit.sketches import Lexicon
 from ratelimit.stores.base import Charged, CohortFold, Fold
@@ -87,7 +87,7 @@ class MemoryStore:
         cohorts = tuple([self._cohort(ref, charges.terms, now) for ref in charges.cohorts])
         others = self._tight_ones(charges, mine, now)
         admission = admit(charges, mine, payer, cohorts, others, now=now)
-        settle(charges, admission, mine, payer, [*cohorts, *(cohort for _, cohort in others)], now=now)
+        settle(charges, admission, cohorts, now=now)
         if admission.allowed:  # a refused newcomer leaves nothing: refusals cannot fill memory
             if not known:
                 self._principals.put(charges.principal, mine, room=_NEW, now=now)
@@ -99,6 +99,7 @@ class MemoryStore:
         """Learn what was answered, at once."""
         terms, now = fold.charges.terms, fold.now
         profile, _ = self._principal(fold.principal, terms, now)
+        profile.folds += 1
         move(profile, fold.moves, terms, now)
         profile.remember(fold.digest, fold.pieces)
         for features in fold.features:
@@ -106,9 +107,10 @@ class MemoryStore:
             self.lexicon.learn(features.ids)
         if profile.held_at is None:
             profile.held_at = fold.charges.held_at
-        self.lexicon.meet(fold.meets, fold.tag)
+        for value in fold.shares:
+            self.lexicon.shared.bring(value, by=fold.tag)
         for payload in fold.payloads:
-            self.lexicon.send(payload, fold.tag)
+            self.lexicon.payloads.bring(payload, by=fold.tag)
         for cohort in fold.cohorts:
             self._fold_cohort(cohort, fold, profile)
         room = _room(profile, terms, now)
@@ -119,14 +121,22 @@ class MemoryStore:
         """Do nothing: there is nothing to release."""
 
     def _fold_cohort(self, learned: CohortFold, fold: Fold, profile: PrincipalProfile) -> None:
-        terms, now, ref = fold.charges.terms, fold.now, learned.standing.ref
+        terms, now, ref = fold.charges.terms, fold.now, learned.ref
         cohort = self._cohort(ref, terms, now) or CohortProfile(now)
-        cohort.members += ref.key not in profile.standings
-        cohort.trust += learned.trust
-        cohort.guests = max(0.0, cohort.guests - learned.returns)
-        profile.stand(learned.standing)
+        joins = ref.key not in profile.standings
+        cohort.members += joins
+        standing, presumption = profile.stand(ref), terms.presumption
+        counted = not joins and standing.typical > presumption.cleared * LN10  # among the uncleared, so far
+        cleared = stand(standing, learned.careful, learned.typical, presumption)
+        if counted is cleared and fold.trust:
+            cohort.trust += -fold.trust if cleared else fold.trust
+            cohort.empty = None
+        standing.drawn += learned.guest
+        if cleared and standing.drawn:  # a guest that clears itself gives back what it drew
+            cohort.guests = max(0.0, cohort.guests - standing.drawn)
+            standing.drawn = 0
         move(cohort, learned.moves, terms, now)
-        if learned.learns:
+        if not cleared:  # what cleared members ask says nothing of the others
             for features in fold.features:
                 cohort.learn(features)
         room = _cohort_room(cohort, terms, now)
@@ -184,7 +194,7 @@ class MemoryStore:
 
 def _room(profile: PrincipalProfile, terms: Terms, now: float) -> int:
     """Return the room of a principal that is known: who is tightened, or would be held somewhere, goes last."""
-    held = profile.highest()[1] >= terms.presumption.young * LN10
+    held = profile.is_held_from(terms.presumption.young * LN10)
     return _TIGHT if held or tier_of(profile, terms, terms.signals, now) >= Tier.SOFT else _KNOWN
 
 

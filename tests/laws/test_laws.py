@@ -302,7 +302,7 @@ def test_a_conversation_sent_again_with_every_turn_is_no_repetition(
 
     assert profile.words.prompts == 12
     assert len(profile.pieces) == 13
-    assert profile.words.share(*run.engine._words.of("kind")) < 0.2
+    assert profile.words.absent(run.engine._words.array_of("kind")) > 0.8
 
 
 def reachable(*roots: Any) -> list[Any]:
@@ -328,3 +328,24 @@ def test_no_id_and_no_prompt_is_kept_in_clear(play: Callable[..., Any]) -> None:
     assert any("short" in text for text in map(repr, texts))  # what words are is remembered, one by one
     for secret in ("sk-secret-id", "as-secret-link", "averysecretwordofthirtyletters", "system secret text"):
         assert not any(secret in text if isinstance(text, str) else secret.encode() in text for text in texts), secret
+
+
+def test_a_refusal_stands_until_something_changes(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """A stopped harvest is refused from memory, and no decision differs from one worked out anew."""
+    quick, slow = play(recalls=True), play(recalls=False)
+    write, rng = writer(11), random.Random(11)
+    people = [(Principal(id=f"p{number}", links={"network": "as1"}), write.person()) for number in range(10)]
+    recalled = 0
+    for number in range(3000):
+        gap = rng.choice([1.0, 30.0, 600.0]) if number % 500 else 2 * DAY
+        who, text = (members(30)[number % 30], write.harvest()) if number % 4 else (
+            (found := rng.choice(people))[0], found[1]())
+        for run in (quick, slow):
+            run.clock.advance(gap)
+        one, other = quick(who, text), slow(who, text)
+        recalled += quick.recalled
+
+        assert (one.allowed, one.tier, one.evidence) == (other.allowed, other.tier, other.evidence), number
+        assert [row.units for row in one.remaining] == pytest.approx([row.units for row in other.remaining]), number
+        assert one.retry_after <= other.retry_after + 1e-6
+    assert recalled > 500

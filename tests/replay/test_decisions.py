@@ -59,8 +59,8 @@ def _timed(drawn: list[dict[str, Any]], start: float) -> list[dict[str, Any]]:
     return timed
 
 
-def _directly(trace: list[dict[str, Any]], policy: Policy) -> list[dict[str, Any]]:
-    """Decide a trace by the parts of the library, in the plainest way."""
+def _directly(trace: list[dict[str, Any]], policy: Policy, *, recalls: bool = True) -> list[dict[str, Any]]:
+    """Decide a trace by the parts of the library, in the plainest way; without *recalls* every request anew."""
     clock = ManualClock()
     store = MemoryStore(clock=clock, secret=SECRET)
     engine = Engine([policy], secret=store.secret, lexicon=store.lexicon)
@@ -73,8 +73,12 @@ def _directly(trace: list[dict[str, Any]], policy: Policy) -> list[dict[str, Any
         principal = await resolve(EndUser(within=lambda _: key), request)
         assert principal is not None
         clock.set(one["at"])
-        plan = engine.plan(policy, request, principal, body=body, now=clock.now())
-        decision, fold = engine.settle(plan, await store.charge(plan.charges))
+        again = engine.recall(policy, request, principal, now=clock.now()) if recalls else None
+        if again is not None:
+            decision, fold = again.seen(clock.now()), None
+        else:
+            plan = engine.plan(policy, request, principal, body=body, now=clock.now())
+            decision, fold = engine.settle(plan, await store.charge(plan.charges))
         if fold is not None and one.get("status") not in {401, 403}:
             store.fold(fold)
         return {"at": one["at"], "principal": one["principal"], "allowed": not decision.refused,
@@ -106,6 +110,9 @@ def test_a_harvest_is_decided_as_engine_and_store_do(
 
     assert found.code == 0
     assert found.decisions == _directly(harvest, Policy())
+    anew = _directly(harvest, Policy(), recalls=False)
+    for field in ("allowed", "tier", "evidence"):
+        assert [line[field] for line in found.decisions] == [line[field] for line in anew], field
     refused = [line["principal"] for line in found.decisions if not line["allowed"]]
     assert len(refused) > 300
     assert all(principal.startswith("farm") for principal in refused)

@@ -13,14 +13,20 @@ if TYPE_CHECKING:
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 LOG = {"ts": 1_760_000_000.5, "request": {"api_key": "k1", "ip": "192.0.2.1", "body": BODY, "hops": ["a", "b"]},
        "url.path": "/v1/chat/completions", "account": {"id": 17, "created": "2025-10-01T00:00:00Z"}, "status": 200}
+# The same from somebody else: what two share makes a cohort, and the third line shows it.
+ANOTHER = LOG | {"request": LOG["request"] | {"api_key": "k2", "hops": ["c", "d"]},  # type: ignore[operator]
+                 "account": {"id": 17, "created": "2025-10-01T00:00:00Z"}}
+LOGS = [LOG, ANOTHER, LOG]
 MAPS = ("at=ts", "principal=request.api_key", "path=url.path", "body=request.body", "links.network=request.ip")
 
 
 @pytest.fixture
 def plain(replay: Callable[..., Any], as_lines: Callable[..., bytes]) -> list[dict[str, Any]]:
-    """Give the decision about the same request in the format itself."""
-    row = {"at": LOG["ts"], "principal": "k1", "path": LOG["url.path"], "body": BODY, "links": {"network": "192.0.2.1"}}
-    decisions: list[dict[str, Any]] = replay(as_lines([row])).decisions
+    """Give the decisions about the same requests in the format itself."""
+    row = {"at": LOG["ts"], "path": LOG["url.path"], "body": BODY, "links": {"network": "192.0.2.1"}}
+    rows = [row | {"principal": principal} for principal in ("k1", "k2", "k1")]
+    decisions: list[dict[str, Any]] = replay(as_lines(rows)).decisions
+    assert {cohort.partition(":")[0] for cohort in decisions[2]["cohorts"]} == {"shape", "template", "network"}
     return decisions
 
 
@@ -28,7 +34,7 @@ def test_paths_make_the_row(
     plain: list[dict[str, Any]], replay: Callable[..., Any], as_lines: Callable[..., bytes]
 ) -> None:
     """Fields come from dotted paths; a key with a dot in it is found too."""
-    found = replay(as_lines([LOG]), maps=MAPS)
+    found = replay(as_lines(LOGS), maps=MAPS)
 
     assert (found.code, found.err) == (0, "")
     assert found.decisions == plain
@@ -44,23 +50,24 @@ def test_a_function_makes_the_row(
                       "    return {'at': log['ts'], 'principal': request['api_key'], 'path': log['url.path'],\n"
                       "            'body': request['body'], 'links': {'network': request['ip']}}\n")
 
-    assert replay(as_lines([LOG]), mapper="mappers:row").decisions == plain
+    assert replay(as_lines(LOGS), mapper="mappers:row").decisions == plain
 
 
 @pytest.mark.parametrize(("maps", "principal", "kinds"), [
-    (("principal=account.id",), "17", {"shape"}),
-    (("principal=request.hops.1",), "b", {"shape"}),
-    (("principal=request.api_key", "links.account=account.id"), "k1", {"shape", "account"}),
-    (("principal=request.api_key", "since=account.created"), "k1", {"shape"}),
-    (("principal=request.api_key", "since=account.nothing"), "k1", {"shape"}),
-    (("principal=request.api_key", "headers.user-agent=request.ip"), "k1", {"shape"}),
+    (("principal=account.id",), "17", set()),
+    (("principal=request.hops.1",), "b", {"shape", "template"}),
+    (("principal=request.api_key", "links.account=account.id"), "k1", {"shape", "template", "account"}),
+    (("principal=request.api_key", "since=account.created"), "k1", {"shape", "template"}),
+    (("principal=request.api_key", "since=account.nothing"), "k1", {"shape", "template"}),
+    (("principal=request.api_key", "headers.user-agent=request.ip"), "k1", {"shape", "template"}),
 ])
 def test_what_other_logs_write_otherwise_is_understood(
     maps: tuple[str, ...], principal: str, kinds: set[str], replay: Callable[..., Any],
     as_lines: Callable[..., bytes],
 ) -> None:
     """Ids that are numbers, items of lists, dates of RFC 3339, and optional fields that some lines lack."""
-    (line,) = replay(as_lines([LOG]), maps=("at=ts", "path=url.path", "body=request.body", *maps)).decisions
+    maps = ("at=ts", "path=url.path", "body=request.body", *maps)
+    line = replay(as_lines(LOGS), maps=maps).decisions[-1]
 
     assert line["principal"] == principal
     assert {cohort.partition(":")[0] for cohort in line["cohorts"]} == kinds
@@ -72,7 +79,7 @@ def test_a_time_is_a_number_or_text(
     time: object, plain: list[dict[str, Any]], replay: Callable[..., Any], as_lines: Callable[..., bytes]
 ) -> None:
     """Unix seconds as a number or as text, or a date and time with its zone."""
-    assert replay(as_lines([LOG | {"ts": time}]), maps=MAPS).decisions == plain
+    assert replay(as_lines([log | {"ts": time} for log in LOGS]), maps=MAPS).decisions == plain
 
 
 def test_fields_of_no_map_come_from_where_the_format_has_them(
@@ -80,18 +87,19 @@ def test_fields_of_no_map_come_from_where_the_format_has_them(
 ) -> None:
     """One path changes one field, and a link is added to those that are there."""
     row = make_row(links={"network": "n"}, tenant="t1")
-    (line,) = replay(as_lines([row]), maps=("links.tenant=tenant",)).decisions
+    rows = [row, row | {"principal": "another"}, row]
+    line = replay(as_lines(rows), maps=("links.tenant=tenant",)).decisions[-1]
 
-    assert {cohort.partition(":")[0] for cohort in line["cohorts"]} == {"shape", "network", "tenant"}
+    assert {cohort.partition(":")[0] for cohort in line["cohorts"]} == {"shape", "template", "network", "tenant"}
 
 
 def test_a_body_logged_as_text_is_the_text(
     plain: list[dict[str, Any]], replay: Callable[..., Any], as_lines: Callable[..., bytes]
 ) -> None:
     """Many gateways write the body as a string: what is decided is the same."""
-    log = LOG | {"request": LOG["request"] | {"body": json.dumps(BODY)}}  # type: ignore[operator]  # it is a dict
+    logs = [log | {"request": log["request"] | {"body": json.dumps(BODY)}} for log in LOGS]  # type: ignore[operator]
 
-    assert replay(as_lines([log]), maps=MAPS).decisions == plain
+    assert replay(as_lines(logs), maps=MAPS).decisions == plain
 
 
 def test_a_line_that_only_python_reads_is_mapped(replay: Callable[..., Any]) -> None:
@@ -198,7 +206,8 @@ def test_a_mapper_mends_milliseconds_and_bodies_of_bytes(
 ) -> None:
     """What the complaint about milliseconds advises works, and a body may be given as bytes."""
     (divided,) = replay(as_lines([make_row(at=1_760_000_000_500)]), mapper="mappers:in_milliseconds").decisions
-    (packed,) = replay(as_lines([make_row(path="/x")]), mapper="mappers:of_bytes").decisions
+    rows = [make_row(path="/x", principal=principal) for principal in "aba"]
+    packed = replay(as_lines(rows), mapper="mappers:of_bytes").decisions[-1]
 
     assert divided["at"] == 1_760_000_000.5
     assert packed["cohorts"] != []

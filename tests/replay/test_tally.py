@@ -61,7 +61,7 @@ def test_many_cohorts_fill_no_memory() -> None:
     """Those with the most evidence stay."""
     tally = Tally()
     for number in range(3 * module.MOST_COHORTS):
-        tally.against(CohortRef("shape", number.to_bytes(16, "big")), number / 10_000, 2, refused=False)
+        tally.against(CohortRef("shape", number.to_bytes(16, "big")), number / 10_000, 2)
 
     assert len(tally.cohorts) <= module.MOST_COHORTS
     assert tally.top_cohorts(1)[0].ref.key == (3 * module.MOST_COHORTS - 1).to_bytes(16, "big")

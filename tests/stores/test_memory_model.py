@@ -6,6 +6,7 @@ import math
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -16,7 +17,6 @@ from ratelimit.decision import Tier
 from ratelimit.evidence import LN10, Ladder
 from ratelimit.observation import CohortRef, Features
 from ratelimit.presumption import Presumption
-from ratelimit.profile import Standing
 from ratelimit.sketches import NOWHERE, Lens
 from ratelimit.stores import Charged, CohortFold, Fold, MemoryStore
 
@@ -123,14 +123,11 @@ class Model:
             metered.append((tub, filled))
             tier = max(tier, step if self.standing[name, crowd][0] >= 1.0 else min(step, 2))
             granted = granted and all(filled[b] + cost <= self.brim(b, cost) + 1e-9 for b in BUDGETS)
-        spent = cost if granted and follow else 0.0
-        if (granted and follow) or name in self.people:
+        if granted and follow:  # a refused charge leaves everything as it was
             self.people[name] = me
-            me.levels = {budget: level + spent for budget, level in levels.items()}
-            me.at = now
-        for tub, filled in metered:
-            tub.levels = {b: level + spent for b, level in filled.items()}
-            tub.at = now
+            for tub, filled in [(me, levels), *metered]:
+                tub.levels = {budget: level + cost for budget, level in filled.items()}
+                tub.at = now
         return granted, tier
 
     @staticmethod
@@ -180,8 +177,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
             moves = (("gamma", careful * LN10, 8.0),) if counts and careful else ()
             was, now = not joins and not cleared, after[1] > -1.0
             trust = 0.0 if was is now or charges.trusted else 0.25 if now else -0.25
-            standing = Standing(ref, after[0] * LN10, after[1] * LN10)
-            rows.append(CohortFold(moves=moves, standing=standing, trust=trust, returns=0, learns=now))
+            rows.append(CohortFold(ref, moves, careful * LN10, typical * LN10, False))
             tub = self.model.crowds.setdefault(crowd, Tub())
             tub.trust += trust
             tub.at = max(tub.at, self.now)
@@ -194,12 +190,13 @@ class StoreAgainstModel(RuleBasedStateMachine):
         if own:
             self.model.people[name].bet(own, self.now)
         seen = Features(
-            ids=(1,), fingerprint=None, lens=Lens(), nearest_own=NOWHERE, public=False, repeats=False, draw=0, tag=1,
-            continues=False, bare=True, trusted=False, tight=False, now=self.now,
+            ids=np.array([1]), fingerprint=None, lens=Lens(), nearest_own=NOWHERE, public=False, repeats=False, draw=0,
+            tag=1, continues=False, bare=True, trusted=False, tight=False, now=self.now,
         )
         self.store.fold(Fold(
             principal=key(name), digest=1, features=(seen,), moves=(("alpha", own * LN10, 8.0),) if own else (),
-            cohorts=tuple(rows), pieces=(), meets=(), payloads=(), tag=1, charges=charges, now=self.now,
+            cohorts=tuple(rows), pieces=(), shares=(), payloads=(), trust=0.0 if charges.trusted else 0.25,
+            tag=1, charges=charges, now=self.now,
         ))
 
     @rule(seconds=st.sampled_from([0.0, 1.0, 10.0, 77.0, 1000.0, DAY, 2.5 * DAY]))

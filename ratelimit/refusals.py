@@ -1,0 +1,113 @@
+"""Refusals that still stand: what was refused a moment ago need not be worked out again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ratelimit.admission import left_at, refuses
+from ratelimit.ledger import evidence_by_signal
+
+if TYPE_CHECKING:
+    from ratelimit.charges import Charges, Terms
+    from ratelimit.decision import Decision, Tier
+    from ratelimit.profile import Account, PrincipalProfile
+    from ratelimit.stores import Charged
+
+#: Principals whose last refusal is remembered.
+MOST = 1 << 14
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """One refusal, and what it hangs on.
+
+    decision  as it was made, *at* Unix seconds.
+    own_tier  the tier of the principal's own evidence.
+    charges   what was asked.
+    mine      the principal, of whom *folds* requests had been learned.
+    account   the one that refuses for the longest, and whether a cohort shares it.
+    """
+
+    decision: Decision
+    own_tier: Tier
+    at: float
+    charges: Charges
+    mine: PrincipalProfile
+    folds: int
+    account: Account
+    shared: bool
+
+    def covers(self, costs: tuple[float, ...], terms: Terms, *, trusted: bool) -> bool:
+        """Say whether a request asked so is refused by the same account for the same reasons."""
+        asked = self.charges
+        return (
+            asked.terms is terms
+            and trusted is asked.trusted
+            and (costs == asked.costs or all(cost >= was for cost, was in zip(costs, asked.costs, strict=True)))
+        )
+
+    def seen(self, now: float) -> Decision:
+        """Return the decision as it stands at *now*, Unix seconds."""
+        decision, charges, ladder = self.decision, self.charges, self.charges.terms.ladder
+        fades = decision.evidence and now - self.mine.active_at > ladder.grace.total_seconds()
+        return msgspec.structs.replace(
+            decision,
+            retry_after=refuses(charges, self.account, shared=self.shared, now=now),
+            remaining=left_at(decision.remaining, charges.terms, ladder.share(self.own_tier), now - self.at),
+            evidence=evidence_by_signal(self.mine, ladder, now) if fades else decision.evidence,
+        )
+
+
+class Refusals:
+    """Remembers the last refusal of each principal, as long as nothing can have changed it.
+
+    A tightened principal that keeps asking is refused by the same empty budget every time: by its own, or by one that
+    a cohort shares. As long as that account is tightened and empty, and nothing was learned of the principal, no
+    request of it can be granted, so the refusal is given again for the price of looking at that one account: the many
+    requests of a stopped harvest cost less than those of anybody else.
+
+    It is not given to a request that costs less, or comes when the principal's trust has changed; and one that
+    continues a conversation must not be asked here at all.
+    """
+
+    __slots__ = ("_kept",)
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, Refusal] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def find(self, key: bytes, *, now: float) -> Refusal | None:
+        """Return the refusal of the principal with *key* that still stands at *now*; ``None`` without one."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        if (
+            kept.at <= now  # a clock that stepped back is the store's to judge
+            and kept.mine.folds == kept.folds
+            and refuses(kept.charges, kept.account, shared=kept.shared, now=now)
+        ):
+            return kept
+        del self._kept[key]
+        return None
+
+    def keep(self, charges: Charges, charged: Charged, decision: Decision) -> None:
+        """Remember that *decision* refused *charges*, if anything is sure to refuse the next as well."""
+        stands = charged.admission.stands
+        if stands is None:
+            return
+        if len(self._kept) >= MOST:
+            del self._kept[next(iter(self._kept))]
+        account, shared = stands
+        self._kept[charges.principal] = Refusal(
+            decision=decision,
+            own_tier=charged.admission.own_tier,
+            at=charged.now,
+            charges=charges,
+            mine=charged.profile,
+            folds=charged.profile.folds,
+            account=account,
+            shared=shared,
+        )
