@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 #: The summed trust that a cohort's shared refill can draw on, so that no crowd makes it large.
 MOST_TRUST = 1.0
 
-_OPEN = Seat(0.0, Tier.CLEAR, cleared=False, held=False, firm=False, guest=False, shown=Tier.CLEAR, counts=True)
+_OPEN = Seat(0.0, Tier.CLEAR, cleared=False, held=False, firm=False, guest=False, shown=Tier.CLEAR, hears=math.inf,
+             counts=True)
 
 
 def admit(
@@ -40,6 +41,7 @@ def admit(
     *cohorts* are those of the charge, ``None`` where not seen before. *others* are tightened ones in which the
     principal has a standing: whoever is held shares their budgets too, whatever the shape of the present request.
 
+    One that only cohorts refuse, and that was not answered for long, is heard all the same (see ``Presumption``).
     A pool is charged from the tier soft on, and begins empty (see ``drain_pool``): tightening hands out no fresh burst.
     """
     terms = charges.terms
@@ -61,17 +63,20 @@ def admit(
         if seat.held:
             tier = max(tier, seat.shown)
             asked.share(ref, cohort, seat, stands=True)
-    allowed = not asked.reasons
+    heard_at = asked.heard_at(mine)
+    heard = bool(asked.reasons) and now >= heard_at
+    allowed = heard or not asked.reasons
     return Admission(
         allowed=allowed,
         own_tier=own_tier,
         tier=tier,
         continues=continues,
         seats=tuple(seats),
-        reasons=tuple(asked.reasons),
+        reasons=() if heard else tuple(asked.reasons),
         remaining=_remaining(own, charges, terms.ladder.share(own_tier), allowed=allowed),
-        retry_after=asked.wait,
-        writes=tuple(asked.writes if allowed else asked.corrections),
+        retry_after=0.0 if heard else min(asked.wait, max(0.0, heard_at - now)),
+        writes=tuple(asked.own if heard else asked.writes if allowed else asked.corrections),
+        heard_at=heard_at,
         stands=asked.stands,
     )
 
@@ -133,17 +138,22 @@ def _seat(
     evidence = 0.0 if cohort is None else evidence_of(cohort, terms, terms.cohort_signals, now)
     tier, cleared = terms.ladder.tier(evidence), typical <= presumption.cleared
     held = firm = guest = False
+    hears = math.inf
     if cohort is not None and tier >= Tier.SOFT and not cleared:
         if charges.trusted:
             held = firm = careful >= presumption.trusted
+            hears = presumption.hears_after(careful, presumption.trusted)
         else:
-            firm = not ref.presumed or typical >= _held_at(charges, mine, continues=continues)
+            held_at = _held_at(charges, mine, continues=continues)
+            firm = not ref.presumed or typical >= held_at
             guest = not firm and guests_of(cohort, presumption, now) <= presumption.guests_at_once - 1
             held = not guest
+            if ref.presumed:
+                hears = presumption.hears_after(typical, held_at)
     spoken = careful >= presumption.outspoken
     shown = Tier.CLEAR if not held else tier if spoken or tier < Tier.SOFT else Tier.SOFT
     counts = not cleared and (held if tier >= Tier.SOFT else not spoken)
-    return Seat(evidence, tier, cleared, held, firm, guest, shown, counts)
+    return Seat(evidence, tier, cleared, held, firm, guest, shown, hears, counts)
 
 
 def _held_at(charges: Charges, mine: PrincipalProfile, *, continues: bool) -> float:
@@ -155,12 +165,14 @@ def _held_at(charges: Charges, mine: PrincipalProfile, *, continues: bool) -> fl
 class _Asked:
     """Asks one account after the other, and collects what is to be written, or why it is refused and for how long."""
 
-    __slots__ = ("_charges", "_now", "_standing", "corrections", "reasons", "stands", "wait", "writes")
+    __slots__ = ("_charges", "_hears", "_now", "_standing", "corrections", "own", "reasons", "stands", "wait", "writes")
 
     def __init__(self, charges: Charges, now: float) -> None:
         self._charges, self._now = charges, now
         self.reasons: list[Reason] = []
         self.writes: list[Write] = []
+        self.own: list[Write] = []
+        self._hears = 0.0
         self.corrections: list[Write] = []
         self.wait = 0.0
         self.stands: tuple[Account, bool] | None = None
@@ -169,15 +181,23 @@ class _Asked:
     def draw(self, account: Account, tier: Tier, cause: Cause, *, firm: bool) -> list[Grant]:
         """Ask the budgets of a principal; *firm*: whether they are asked whatever else is sent."""
         grants = _grants(account, self._charges, tier, self._now)
-        self._take(account, grants, cause, "", firm=firm)
+        if self._take(account, grants, cause, "", firm=firm):
+            self.own.append(self.writes[-1])
+        else:
+            self._hears = math.inf
         return grants
 
     def share(self, ref: CohortRef, cohort: CohortProfile, seat: Seat, *, stands: bool) -> None:
         """Ask the budgets that a cohort shares; *stands*: whether they are asked whatever else the principal sends."""
         grants = _grants(cohort, self._charges, seat.tier, self._now, trust=cohort.trust)
-        self._take(cohort, grants, Cause.COHORT, ref.kind, firm=seat.firm and stands)
+        if not self._take(cohort, grants, Cause.COHORT, ref.kind, firm=seat.firm and stands):
+            self._hears = max(self._hears, seat.hears)
 
-    def _take(self, account: Account, grants: list[Grant], cause: Cause, kind: str, *, firm: bool) -> None:
+    def heard_at(self, mine: PrincipalProfile) -> float:
+        """Return when it is answered at the latest if only cohorts refuse it, Unix seconds; infinite if never."""
+        return mine.at + self._hears if self.reasons else math.inf
+
+    def _take(self, account: Account, grants: list[Grant], cause: Cause, kind: str, *, firm: bool) -> bool:
         longest, charges = 0.0, self._charges
         if account.at - self._now > charges.terms.longest:  # the clock stepped back: its levels stand so from now on
             self.corrections.append((account, tuple([account.levels.get(budget.name, 0.0)
@@ -188,10 +208,11 @@ class _Asked:
                 self.reasons.append(_reason(budget, grant, cause, kind))
         if not longest:
             self.writes.append((account, tuple([grant.level for grant in grants])))
-            return
+            return True
         self.wait = max(self.wait, longest)
         if firm and longest > self._standing:
             self.stands, self._standing = (account, cause is Cause.COHORT), longest
+        return False
 
 
 def _reason(budget: BudgetTerms, grant: Grant, cause: Cause, kind: str) -> Reason:

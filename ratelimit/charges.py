@@ -83,6 +83,7 @@ class Seat(msgspec.Struct, frozen=True, gc=False):
     firm     whether it is held for what it did itself, and not because the cohort's guests have had their share.
     guest    whether it is presumed innocent in a cohort that is.
     shown    the tier that its decisions show of the cohort: what holds it, as far as its own behaviour bears it out.
+    hears    seconds without an answer after which it is answered although it is held; infinite if it never is.
     counts   whether its next bet moves the cohort's evidence. Once that is tightened only held members' bets do, so
              that passers-by forgive nobody.
     """
@@ -94,6 +95,7 @@ class Seat(msgspec.Struct, frozen=True, gc=False):
     firm: bool
     guest: bool
     shown: Tier
+    hears: float
     counts: bool
 
 
@@ -109,6 +111,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     remaining    what is left of each budget.
     retry_after  seconds; infinite if never.
     writes       what is to be kept of it: nothing, if it was refused (but for what a clock that stepped back corrects).
+    heard_at     when it is answered if it is not until then although cohorts hold it, Unix seconds; infinite if never.
     stands       if it was refused, the account that refuses for the longest of those that the next request will be
                  asked of as well, whatever it is, and whether a cohort shares it; ``None`` if there is none.
     """
@@ -122,4 +125,5 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     remaining: tuple[Remaining, ...]
     retry_after: float
     writes: tuple[Write, ...]
+    heard_at: float
     stands: tuple[Account, bool] | None

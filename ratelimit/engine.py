@@ -210,6 +210,7 @@ class Engine:
             lens=self._lens,
             nearest_own=near,
             public=self._lexicon.payloads.by_another(payload, tag),
+            sender=self._lexicon.payloads.place_of(payload, tag),
             repeats=near.contained > RERUN,
             draw=draw,
             tag=tag,

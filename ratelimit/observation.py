@@ -21,6 +21,7 @@ class Features(msgspec.Struct, kw_only=True, gc=False):
     lens         with the payload under it, to hold pasts against.
     nearest_own  how near the nearest of the principal's own latest prompts is.
     public       whether another principal sent the very same payload: a public benchmark, a popular question.
+    sender       the how-manieth principal it is to send the very same payload, 1 or more; 0 if it was counted already.
     repeats      whether one of its own latest prompts holds all of it.
     draw         64 pseudo-random bits, a keyed hash of body, principal and time: the coins of every random choice.
     tag          64 bits that stand for the principal within its cohorts.
@@ -36,6 +37,7 @@ class Features(msgspec.Struct, kw_only=True, gc=False):
     lens: Lens
     nearest_own: Nearest
     public: bool
+    sender: int
     repeats: bool
     draw: int
     tag: int

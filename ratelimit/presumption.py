@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -34,6 +35,9 @@ class Presumption:
                 carries it alone; and from which a held member's decisions say hard where the cohort is.
     floor       the least standing that is kept, so that nobody is cleared for ever.
     ceiling     the most.
+    hearing     a held member that was not answered for hearing * 100^x * 10^y is answered once, so that it can show
+                itself: x is by how much its standing is above that from which it is held, y by how much that is below
+                *settled*, both 0 or more. Not in cohorts that presume nothing. Positive.
     guests_per_day, guests_at_once
                 requests that the guests of one cohort may make; 1 or more.
 
@@ -41,7 +45,7 @@ class Presumption:
     """
 
     cleared: float = -1.0
-    young: float = 0.5
+    young: float = 0.3
     settled: float = 1.2
     unknown: float = 1.5
     settled_after: timedelta = timedelta(days=30)
@@ -50,6 +54,7 @@ class Presumption:
     outspoken: float = 1.0
     floor: float = -3.0
     ceiling: float = 3.0
+    hearing: timedelta = timedelta(hours=24)
     guests_per_day: int = 100
     guests_at_once: int = 4000
 
@@ -64,11 +69,18 @@ class Presumption:
         )
         if self.settled_after <= timedelta(0):
             problems.append(f"settled_after: must be a positive timedelta, got {self.settled_after!r}")
+        if self.hearing <= timedelta(0):
+            problems.append(f"hearing: must be a positive timedelta, got {self.hearing!r}")
         problems.extend(
             f"{field}: must be at least 1, got {value!r}"
             for field in ("guests_per_day", "guests_at_once") if (value := getattr(self, field)) < 1
         )
         refuse_invalid("Presumption", problems)
+
+    def hears_after(self, standing: float, held_at: float) -> float:
+        """Return after how many seconds without an answer a member of that *standing* (log10) is heard."""
+        above, younger = max(0.0, standing - held_at), max(0.0, self.settled - held_at)
+        return self.hearing.total_seconds() * math.pow(10.0, 2.0 * above + younger)
 
     def held_at(self, principal: Principal, *, now: float) -> float:
         """Return the typical standing (log10) from which *principal* is held, seen first at *now* (Unix seconds)."""

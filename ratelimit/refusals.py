@@ -26,6 +26,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     own_tier  the tier of the principal's own evidence.
     charges   what was asked.
     mine      the principal, of whom *folds* requests had been learned.
+    heard_at  when it is answered although cohorts hold it, Unix seconds; infinite if never.
     account   the one that refuses for the longest, and whether a cohort shares it.
     """
 
@@ -35,6 +36,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     charges: Charges
     mine: PrincipalProfile
     folds: int
+    heard_at: float
     account: Account
     shared: bool
 
@@ -53,7 +55,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         fades = decision.evidence and now - self.mine.active_at > ladder.grace.total_seconds()
         return msgspec.structs.replace(
             decision,
-            retry_after=refuses(charges, self.account, shared=self.shared, now=now),
+            retry_after=min(refuses(charges, self.account, shared=self.shared, now=now), self.heard_at - now),
             remaining=left_at(decision.remaining, charges.terms, ladder.share(self.own_tier), now - self.at),
             evidence=evidence_by_signal(self.mine, ladder, now) if fades else decision.evidence,
         )
@@ -85,7 +87,7 @@ class Refusals:
         if kept is None:
             return None
         if (
-            kept.at <= now  # a clock that stepped back is the store's to judge
+            kept.at <= now < kept.heard_at  # a clock that stepped back is the store's to judge
             and kept.mine.folds == kept.folds
             and refuses(kept.charges, kept.account, shared=kept.shared, now=now)
         ):
@@ -108,6 +110,7 @@ class Refusals:
             charges=charges,
             mine=charged.profile,
             folds=charged.profile.folds,
+            heard_at=charged.admission.heard_at,
             account=account,
             shared=shared,
         )

@@ -34,6 +34,10 @@ class Seating:
 
     def score(self, signals: Sequence[CohortSignal], features: Features, profile: PrincipalProfile) -> None:
         """Bet on one prompt. Whether a bet counts was settled before, from the past alone: so every bet stays fair."""
+        if features.sender > 1:
+            self._moves += tuple([
+                (signal.name, -back, signal.ceiling) for signal in signals if (back := signal.takes_back(features))
+            ])
         if self._cohort is None or (self._long_cleared and features.draw & 3):  # a look now and then will do
             return
         for signal in signals:

@@ -31,7 +31,7 @@ def features(
     fingerprint = LENS.look(ids, np.ones(len(ids), np.float32))
     near = Nearest(0.0, 0.0) if own is None or own.past is None else own.past.nearest(LENS)
     seen = {
-        "ids": ids, "fingerprint": fingerprint, "lens": LENS, "nearest_own": near, "public": False,
+        "ids": ids, "fingerprint": fingerprint, "lens": LENS, "nearest_own": near, "public": False, "sender": 1,
         "repeats": near.contained > 0.95, "draw": draw, "tag": tag, "continues": False, "bare": True,
         "trusted": False, "tight": False, "now": 0.0,
     }
@@ -130,6 +130,14 @@ def test_a_text_that_strangers_also_send_is_no_bet() -> None:
 
     assert signal.score(features(public, own=own), own, crowd([public] * 64)) is None
     assert signal.score(features(about(rng, 1), own=own, public=True), own, crowd([about(rng, 2)] * 64)) is None
+
+
+def test_what_many_send_takes_back_what_its_first_sender_lost() -> None:
+    """The fifth sender takes back as much as the bet on the first can have come to, and no other sender anything."""
+    signal = Affinity()
+    back = [signal.takes_back(features([1, 2, 3], sender=sender)) for sender in range(9)]
+
+    assert back == [0.0] * 5 + [max(factors(m, 64, r)[3] for m, r in enumerate(CAREFUL, start=1))] + [0.0] * 3
 
 
 def test_a_rerun_of_ones_own_is_no_bet() -> None:

@@ -163,6 +163,20 @@ def test_what_one_brings_again_and_again_is_not_brought_by_several() -> None:
     assert not firsts.by_several(another)
 
 
+@given(value=st.integers(1 << 20, 2**64 - 1), many=st.integers(1, 300), repeats=st.integers(1, 3))
+def test_those_who_brought_a_value_are_counted(value: int, many: int, repeats: int) -> None:
+    """Each counts once for as often as it repeats itself, up to 255; whoever would be next is told its place."""
+    firsts = Firsts()
+    for who in range(many):
+        assert firsts.place_of(value, who) == min(255, who) + 1
+        for _ in range(repeats):
+            firsts.bring(value, by=who)
+
+    assert firsts.brought_by(value) == min(255, many)
+    assert firsts.place_of(value, many - 1) == 0
+    assert firsts.place_of(value, 0) == 0
+
+
 @given(value=st.integers(1 << 20, 2**64 - 1), tags=st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=6))
 def test_a_value_is_public_to_all_but_who_brought_it_first(value: int, tags: list[int]) -> None:
     """The first one's own repeats are its own; to every other the value is another's."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ratelimit.errors import refuse_invalid
 from ratelimit.signals.base import Bet
+from ratelimit.sketches import COHORT_PAST
 
 if TYPE_CHECKING:
     from ratelimit.observation import Features
@@ -54,6 +55,9 @@ class Affinity:
     least_strangers  N from which a bet is made; 1 to 64.
     public           the share of a prompt, 0 to 1, that one of a stranger's must hold for it to be public.
     apart            the similarity, 0 to 1, below which two prompts have nothing to do with each other.
+    spread           how many principals must have sent the very same payload for the bet on the first of them to be
+                     taken back: a class's assignment and a public benchmark are sent by many, a harvest shares its work
+                     out. 2 or more. A harvest that hid behind this would ask everything so many times.
     ceiling          the most evidence it may hold, log10.
 
     Source: two-sample nearest-neighbour tests (Schilling 1986; Henze 1988), made sequential by betting (Shafer 2021).
@@ -65,6 +69,7 @@ class Affinity:
     least_strangers: int = 16
     public: float = 0.90
     apart: float = 0.02
+    spread: int = 5
     ceiling: float = 8.0
     name: str = "affinity"
 
@@ -82,6 +87,8 @@ class Affinity:
             f"{field}: must lie between 0 and 1, got {value!r}"
             for field in ("public", "apart") if not 0.0 <= (value := getattr(self, field)) <= 1.0
         )
+        if self.spread < 2:
+            problems.append(f"spread: must be at least 2, got {self.spread!r}")
         if self.ceiling <= 0:
             problems.append(f"ceiling: must be above 0, got {self.ceiling!r}; to switch the signal off leave it out")
         refuse_invalid("Affinity", problems)
@@ -98,6 +105,12 @@ class Affinity:
         outcome = _outcome(mine, strange)
         return Bet(factors(many, strangers, self.careful[many - 1])[outcome],
                    factors(many, strangers, self.typical[many - 1])[outcome])
+
+    def takes_back(self, features: Features) -> float:
+        """Return what the bet on the first sender of a payload won at most, once many have sent it; else 0.0."""
+        if features.sender != self.spread:
+            return 0.0
+        return factors(len(self.careful), COHORT_PAST, self.careful[-1])[3]
 
 
 def _outcome(mine: float, strange: float) -> int:

@@ -56,3 +56,7 @@ class CohortSignal(Protocol):
     def score(self, features: Features, own: PrincipalProfile, cohort: CohortProfile) -> Bet | None:
         """Return the bet on this observation, judged by the past alone; ``None`` for no bet."""
         ...
+
+    def takes_back(self, features: Features) -> float:
+        """Return how much of what bets on others' prompts won this one takes back: a natural log, 0.0 or more."""
+        ...

@@ -17,11 +17,13 @@ from ratelimit.budget import Budget
 from ratelimit.decision import Cause, Tier
 from ratelimit.policy import Policy
 from ratelimit.principal import Principal
+from ratelimit.signals import Affinity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DAY = 86_400.0
+START = 1_760_000_000.0
 WIDE = Budget(quota=100_000, window=timedelta(hours=1), burst=10_000)
 SMALL = Policy(budgets=(Budget(quota=20, window=timedelta(minutes=1), burst=5),))
 
@@ -132,6 +134,52 @@ def test_honest_people_of_one_shape_keep_their_budget(play: Callable[..., Any], 
         tight += decision.tier >= Tier.SOFT
 
     assert (refused, tight) == (0, 0)
+
+
+def test_who_is_held_is_heard_now_and_then(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """A held account that comes back to itself is free again within days; its like that goes on gets little."""
+    run, write = play(), writer(1)
+    harvest(run, write, members(40), 3000, template="")
+    changes, goes_on = members(42)[40:]
+    for who in (changes, goes_on):
+        while run(who, write.harvest()).allowed:
+            run.clock.advance(60)
+    ask, answered = writer(2).person(interests=1), {"changes": [], "goes on": []}
+    for step in range(20 * 24):
+        run.clock.advance(3600)
+        for account in members(40):  # the others keep the cohort tight, and its shared budget empty
+            run(account, write.harvest())
+        answered["changes"].append(run(changes, f"{ask()} {step}").allowed)
+        answered["goes on"].append(run(goes_on, write.harvest()).allowed)
+
+    assert not any(answered["changes"][:12])
+    assert all(answered["changes"][-48:])
+    assert sum(answered["goes on"]) <= 20
+
+
+@pytest.mark.parametrize(("spread", "tight"), [(5, False), (1000, True)])
+def test_what_a_whole_class_sends_is_no_harvest(
+    play: Callable[..., Any], writer: Callable[..., Any], spread: int, tight: bool
+) -> None:
+    """Students of many classes share headed exercises, each for the first time: bets on the first are taken back."""
+    policy = Policy(cohort_signals=(Affinity(spread=spread),))
+    run, write, rng = play(policy), writer(1), random.Random(1)
+    exercises = [f"{TEMPLATE}{write.harvest()}" for _ in range(150)]
+    work = []
+    for room in range(30):
+        homework = rng.sample(exercises, 10)
+        for seat in range(15):
+            ask, who = write.person(), Principal(id=f"student{room}.{seat}")
+            start = rng.random() * 10 * DAY
+            for number, exercise in enumerate(homework):
+                work.append((start + number * 7200, who, exercise))
+                work.append((start + number * 7200 + 3600, who, ask()))
+    tiers = []
+    for at, who, text in sorted(work, key=lambda row: row[0]):
+        run.clock.set(max(run.clock.now(), START + at))
+        tiers.append(run(who, text).tier)
+
+    assert (max(tiers) >= Tier.SOFT) is tight
 
 
 def test_forgiving(play: Callable[..., Any], writer: Callable[..., Any]) -> None:

@@ -102,6 +102,11 @@ class Model:
         held = tier >= 2 and not cleared and (careful >= 2.0 if trusted else typical >= 0.7)
         return tier, cleared, held, not cleared and careful < 1.0 and (held or tier < 2)
 
+    def hears(self, name: str, crowd: str, *, trusted: bool) -> float:
+        """Return the days without an answer after which a held member is answered all the same."""
+        careful, typical = self.standing[name, crowd]
+        return 100.0 ** (careful - 2.0) if trusted else 100.0 ** (typical - 0.7) * 10.0 ** (1.2 - 0.7)
+
     def charge(
         self, name: str, cost: float, crowds: list[str], now: float, *, trusted: bool, follow: bool
     ) -> tuple[bool, int]:
@@ -111,7 +116,7 @@ class Model:
         levels = {budget: me.level(budget, share, now) for budget in BUDGETS}
         brims = {b: self.brim(b, cost) if me.tier(now) >= 2 else BUDGETS[b][1] for b in BUDGETS}
         granted = all(levels[budget] + cost <= brims[budget] + 1e-9 for budget in BUDGETS)
-        tier, metered = me.tier(now), []
+        mine, tier, metered, days = granted, me.tier(now), [], 0.0
         elsewhere = [crowd for who, crowd in self.standing if self.sticky and who == name and crowd not in crowds]
         for crowd in [*crowds, *elsewhere]:
             step, _, held, _ = self.seat(name, crowd, now, trusted=trusted)
@@ -122,7 +127,10 @@ class Model:
             filled = {budget: tub.level(budget, pool, now) for budget in BUDGETS}
             metered.append((tub, filled))
             tier = max(tier, step if self.standing[name, crowd][0] >= 1.0 else min(step, 2))
-            granted = granted and all(filled[b] + cost <= self.brim(b, cost) + 1e-9 for b in BUDGETS)
+            if not all(filled[b] + cost <= self.brim(b, cost) + 1e-9 for b in BUDGETS):
+                granted, days = False, max(days, self.hears(name, crowd, trusted=trusted))
+        if mine and not granted and me.at + days * DAY <= now and me.at > -math.inf:
+            granted, metered = True, []  # only cohorts refuse it, and it was not answered for long
         if granted and follow:  # a refused charge leaves everything as it was
             self.people[name] = me
             for tub, filled in [(me, levels), *metered]:
@@ -190,8 +198,8 @@ class StoreAgainstModel(RuleBasedStateMachine):
         if own:
             self.model.people[name].bet(own, self.now)
         seen = Features(
-            ids=np.array([1]), fingerprint=None, lens=Lens(), nearest_own=NOWHERE, public=False, repeats=False, draw=0,
-            tag=1, continues=False, bare=True, trusted=False, tight=False, now=self.now,
+            ids=np.array([1]), fingerprint=None, lens=Lens(), nearest_own=NOWHERE, public=False, sender=1,
+            repeats=False, draw=0, tag=1, continues=False, bare=True, trusted=False, tight=False, now=self.now,
         )
         self.store.fold(Fold(
             principal=key(name), digest=1, features=(seen,), moves=(("alpha", own * LN10, 8.0),) if own else (),
