@@ -27,8 +27,9 @@ class Budget:
     quota   units that flow back in one window; 1 or more.
     window  the time in which *quota* flows back; positive.
     burst   units that can be spent at once; 1 or more; default: a tenth of *quota*, at least 1.
-    cost    units one request takes: a number of 0 or more, or a function from the ``Request`` to one. A request that
-            costs more than *burst* can never be granted, and its refusal says so.
+    cost    units one prompt takes: a number of 0 or more; or a function from the ``Request`` to what all of it takes
+            (``request.reading.count`` is how many prompts it is charged for). A request that costs more than *burst*
+            can never be granted, and its refusal says so: where batches come, say how large they may be.
     name    how headers and reasons call it: ASCII letters, digits, ``-``, ``_`` and ``.``.
 
     >>> budget = Budget(quota=600, window=timedelta(hours=1))

@@ -76,7 +76,7 @@ class ByTemplate:
     def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:
         """Yield one cohort for the opening of the first prompt; none for a body that was not read."""
         for prompt in request.reading.prompts[:1]:
-            opening = " ".join(prompt.text[:_OPENING].split(maxsplit=self.words)[: self.words])
+            opening = " ".join(prompt.payload[:_OPENING].split(maxsplit=self.words)[: self.words])
             client = principal.links.get(self.client_link) or request.header("user-agent") or ""
             yield "template", f"{opening}\x1f{client}\x1f{prompt.parameters}\x1f{prompt.system[:_SYSTEM]}"
 

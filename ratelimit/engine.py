@@ -14,6 +14,7 @@ import logging
 import math
 from functools import partial
 from hashlib import blake2b
+from random import Random
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from ratelimit.refusals import Refusal
     from ratelimit.request import Request
 
-#: Prompts of one request that are observed; a batch of more is charged whole and observed in part.
+#: Prompts of one request that are observed; a batch of more is charged whole, and a draw of it observed.
 MOST_PROMPTS = 64
 
 #: The share of a payload that one of the principal's own latest prompts must hold for it to be the same again.
@@ -142,7 +143,7 @@ class Engine:
         )
 
     def _fold(self, plan: Plan, charged: Charged) -> Fold | None:
-        profile, prompts = charged.profile, plan.request.reading.prompts[:MOST_PROMPTS]
+        profile, prompts = charged.profile, plan.request.reading.prompts
         if not plan.charges.terms.watches or not prompts:
             return None
         digest = _digest(self._secret, plan.body)
@@ -155,7 +156,7 @@ class Engine:
         ]
         policy, tag = plan.policy, int.from_bytes(plan.charges.principal[:8], "little")
         rows, payloads, pieces = [], [], dict.fromkeys(profile.pieces)
-        for number, prompt in enumerate(prompts):
+        for number, prompt in enumerate(_observed(prompts, digest)):
             news = self._news(prompt, pieces)
             payloads.append(self._digest(news))
             # The digest is keyed, so nobody outside can foretell what follows from it.
@@ -190,12 +191,13 @@ class Engine:
         So a conversation that is sent again with every turn does not look repetitive, and a payload that is hidden in a
         made-up earlier turn or in the system text is seen.
         """
-        news = [prompt.text]
+        asked = prompt.payload
+        news = [asked]
         for piece in (prompt.system, *prompt.earlier):
             if piece and (digest := self._digest(piece)) not in known:
                 known[digest] = None
                 news.append(piece)
-        known[self._digest(prompt.text)] = None
+        known[self._digest(asked)] = None
         return "\n".join(news)
 
     def _features(
@@ -249,6 +251,11 @@ def _digest(secret: bytes, data: bytes) -> int:
     return int.from_bytes(blake2b(data, key=secret[:64], digest_size=8).digest(), "little")
 
 
+def _observed(prompts: Sequence[Prompt], digest: int) -> Sequence[Prompt]:
+    """Return *prompts*, or of too many a draw by the *digest*, which is keyed: nobody can foretell where we look."""
+    return prompts if len(prompts) <= MOST_PROMPTS else Random(digest).sample(prompts, MOST_PROMPTS)
+
+
 def _terms(policy: Policy) -> Terms:
     budgets = tuple(
         BudgetTerms(name=budget.name, quota=budget.quota, window=budget.window.total_seconds(),
@@ -267,7 +274,7 @@ def _terms(policy: Policy) -> Terms:
 
 def _cost(cost: object, request: Request) -> float:
     if not callable(cost):
-        return float(cost)  # type: ignore[arg-type]  # a number: Budget made sure of it
+        return float(cost) * request.reading.count  # type: ignore[arg-type]  # a number: Budget made sure of it
     try:
         value = float(cost(request))
     except Exception:  # noqa: BLE001 (a user's function raises anything; it is logged whole)

@@ -28,6 +28,7 @@ from ratelimit.stores import Fold, MemoryStore, Store
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from ratelimit.dialects import Dialect
     from ratelimit.prompt import Reading
 
 OnDecision = Callable[[Decision, Request], object]
@@ -126,10 +127,13 @@ class RateLimitMiddleware:
         self, policies: Sequence[Policy], scope: Scope, path: str, upload: Upload, receive: Receive
     ) -> Visit | None:
         for policy in policies:
-            request = request_of(scope, path, _reading(policy, scope, path, upload))
+            dialect = policy.dialect_for(path)
+            request = request_of(scope, path, _reading(policy, dialect, scope, upload))
             if self._agrees(policy, request):
-                accept = header(scope, b"accept")
-                return Visit(policy=policy, request=request, upload=upload, receive=receive, accept=accept)
+                return Visit(
+                    policy=policy, dialect=dialect, request=request, upload=upload, receive=receive,
+                    accept=header(scope, b"accept"),
+                )
         return None
 
     def _agrees(self, policy: Policy, request: Request) -> bool:
@@ -165,14 +169,15 @@ class RateLimitMiddleware:
             self._complaints.make("the store failed to learn a request", error)
 
 
-def _reading(policy: Policy, scope: Scope, path: str, upload: Upload) -> Reading:
+def _reading(policy: Policy, dialect: Dialect, scope: Scope, upload: Upload) -> Reading:
     return read_body(
-        policy.dialect_for(path),
+        dialect,
         upload.body,
         content_type=header(scope, b"content-type"),
         content_encoding=header(scope, b"content-encoding"),
         x_body_compressed=header(scope, b"x-body-compressed"),
         complete=upload.end is End.WHOLE and len(upload.body) <= policy.body_bytes,
+        most=policy.body_bytes,
     )
 
 

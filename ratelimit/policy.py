@@ -50,9 +50,10 @@ class Policy:
     max_delay       the longest that ``delay`` holds a request back before it refuses.
     unreadable      what meets a body that cannot be read: ``charge`` it and let it pass (it is not observed),
                     ``refuse`` it, or let it ``pass`` uncharged.
-    body_bytes      how much of a body is read; a longer one is unreadable, and still reaches the application whole.
+    body_bytes      how much of a body is read, packed and unpacked; a longer one is unreadable, and still reaches the
+                    application whole.
     read_timeout    how long a body may take to arrive before the answer is 408.
-    dialects        wire formats, the first that claims the path reads the body.
+    dialects        wire formats, the first that claims the path reads the body; ``Override`` puts one elsewhere.
     disclose        what a refused caller learns of the budgets: ``none``, ``coarse`` (rounded, never the tier) or
                     ``full`` (exact, with the cause).
     """
@@ -89,11 +90,11 @@ class Policy:
         )
 
     def dialect_for(self, path: str) -> Dialect:
-        """Return the first dialect that claims *path*, or the last of them."""
+        """Return the first dialect that claims *path*, or the last of them, as it is spoken there."""
         for dialect in self.dialects:
             if dialect.claims(path):
-                return dialect
-        return self.dialects[-1]
+                return dialect.at(path)
+        return self.dialects[-1].at(path)
 
     def _problems(self) -> list[str]:
         problems = []
@@ -111,6 +112,7 @@ class Policy:
                             for index, budget in enumerate(self.budgets) if not isinstance(budget, Budget))
             problems.extend(f"budgets: two are called {name!r}; give each a name of its own"
                             for name in sorted({name for name in names if names.count(name) > 1}))
+        problems.extend(_dialect_problems(self.dialects))
         for field, allowed in (("mode", Mode), ("unreadable", UnreadableRule), ("disclose", Disclosure)):
             if (value := getattr(self, field)) not in get_args(allowed):
                 problems.append(f"{field}: must be one of {', '.join(get_args(allowed))}, got {value!r}")
@@ -123,3 +125,15 @@ class Policy:
         if not isinstance(self.body_bytes, int) or self.body_bytes < 1:
             problems.append(f"body_bytes: must be a whole number of at least 1, got {self.body_bytes!r}")
         return problems
+
+
+def _dialect_problems(dialects: object) -> list[str]:
+    names = ("name", "claims", "at", "read", "read_form", "error", "headers", "stream_error")
+    missing = [
+        (index, dialect, [name for name in names if not hasattr(dialect, name)])
+        for index, dialect in enumerate(dialects if isinstance(dialects, tuple) else ())
+    ]
+    return [
+        f"dialects[{index}]: must be a Dialect, got {dialect!r}, which has no {', '.join(absent)}; inherit from Dialect"
+        for index, dialect, absent in missing if absent
+    ]

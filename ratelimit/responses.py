@@ -44,18 +44,18 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
 
 
-def refusal_reply(decision: Decision, policy: Policy, dialect: Dialect, accept: str) -> Reply:
+def refusal_reply(decision: Decision, policy: Policy, dialect: Dialect, accept: str, call: str = "") -> Reply:
     """Return the 429 for a *decision* whose budgets said no."""
     wait = wait_of(decision)
     headers = [*retry_headers(wait, behavioural=decision.behavioural), *budget_headers(decision, policy)]
-    return reply(_refusal(decision, policy, wait), dialect, accept, headers)
+    return reply(_refusal(decision, policy, wait), dialect, accept, headers, call)
 
 
-def unreadable_reply(reason: Reason, dialect: Dialect, accept: str) -> Reply:
+def unreadable_reply(reason: Reason, dialect: Dialect, accept: str, call: str = "") -> Reply:
     """Return the 400, 413 or 415 for a body that the policy refuses to accept unread; *reason* names the problem."""
     status = _UNREADABLE_STATUS.get(Unreadable(reason.name), 400)
     message = f"{reason.detail[:1].upper()}{reason.detail[1:]}."
-    return reply(_plain_refusal(status, reason.name.replace("-", "_"), message), dialect, accept)
+    return reply(_plain_refusal(status, reason.name.replace("-", "_"), message), dialect, accept, call=call)
 
 
 def slow_reply(dialect: Dialect, accept: str) -> Reply:
@@ -64,7 +64,7 @@ def slow_reply(dialect: Dialect, accept: str) -> Reply:
     return reply(_plain_refusal(408, "request_timeout", message), dialect, accept)
 
 
-def outage_reply(dialect: Dialect, accept: str) -> Reply:
+def outage_reply(dialect: Dialect, accept: str, call: str = "") -> Reply:
     """Return the 503 for when nothing could be decided."""
     refusal = Refusal(
         status=503,
@@ -72,13 +72,22 @@ def outage_reply(dialect: Dialect, accept: str) -> Reply:
         title="Temporary Reduced Capacity",
         message=f"Requests cannot be admitted just now. Try again in {seconds(OUTAGE_WAIT)} seconds.",
         type=f"{_TYPES}temporary-reduced-capacity",
+        retry_after=OUTAGE_WAIT,
     )
-    return reply(refusal, dialect, accept, retry_headers(OUTAGE_WAIT))
+    return reply(refusal, dialect, accept, retry_headers(OUTAGE_WAIT), call)
 
 
-def reply(refusal: Refusal, dialect: Dialect, accept: str, headers: Iterable[Header] = ()) -> Reply:
-    """Return *refusal* in words: problem details if *accept* prefers them, else as *dialect* says it."""
-    media_type, body = (_PROBLEM if prefers_problem(accept) else dialect).error(refusal)
+def reply(
+    refusal: Refusal, dialect: Dialect, accept: str, headers: Iterable[Header] = (), call: str = ""
+) -> Reply:
+    """Return *refusal* in words: problem details if *accept* prefers them, else as *dialect* says it.
+
+    call  the id that the answer must repeat, as JSON: ``Reading.call``.
+    """
+    if call:
+        refusal = msgspec.structs.replace(refusal, call=call)
+    speaker = _PROBLEM if prefers_problem(accept) else dialect
+    media_type, body = speaker.error(refusal)
     return Reply(
         status=refusal.status,
         headers=(
@@ -86,6 +95,7 @@ def reply(refusal: Refusal, dialect: Dialect, accept: str, headers: Iterable[Hea
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", b"no-store"),
             *headers,
+            *speaker.headers(refusal),
         ),
         body=body,
     )
@@ -141,6 +151,7 @@ def _refusal(decision: Decision, policy: Policy, wait: float) -> Refusal:
         message=" ".join([*_message(decision, wait), *_disclosed(decision, policy)]),
         type=_TYPES + ("abnormal-usage-detected" if behavioural else "quota-exceeded"),
         violated=violated(decision),
+        retry_after=wait,
     )
 
 

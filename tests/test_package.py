@@ -14,7 +14,10 @@ import ratelimit
 ROOT = Path(__file__).parent.parent
 
 #: Whatever a user has not asked for.
-HEAVY = ("redis", "hypothesis", "pytest", "plotly", "matplotlib", "uvicorn", "httpx", "rich", "openai", "anthropic")
+HEAVY = (
+    "redis", "hypothesis", "pytest", "plotly", "matplotlib", "uvicorn", "httpx", "rich", "openai", "anthropic",
+    "brotli", "zstandard", "google.genai", "cohere", "mistralai", "ollama", "botocore", "huggingface_hub", "mcp",
+)
 
 
 def test_the_public_names_are_sorted_and_there() -> None:

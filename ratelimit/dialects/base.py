@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from ratelimit.prompt import Reading, Unreadable
+
 if TYPE_CHECKING:
-    from ratelimit.prompt import Reading
+    from ratelimit.dialects.forms import Form
+
+Header = tuple[bytes, bytes]
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a refused caller is told, before a dialect words it.
 
-    status    the HTTP status: 429, 503, or 400 to 415 for a body that the policy refuses to accept unread.
-    code      a stable machine word, such as ``rate_limit_exceeded``.
-    title     a few words, always the same for a *type*.
-    message   one plain sentence for a person; says what to do.
-    type      the URI of the RFC 9457 problem type.
-    violated  the names of the budgets that refused.
+    status       the HTTP status: 429, 503, or 400 to 415 for a body that the policy refuses to accept unread.
+    code         a stable machine word, such as ``rate_limit_exceeded``.
+    title        a few words, always the same for a *type*.
+    message      one plain sentence for a person; says what to do.
+    type         the URI of the RFC 9457 problem type.
+    violated     the names of the budgets that refused.
+    retry_after  seconds until a retry can be granted; infinite if none can, or if nobody knows.
+    call         the id that the answer must repeat, as JSON: ``Reading.call``.
     """
 
     status: int
@@ -27,10 +34,16 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     message: str
     type: str = "about:blank"
     violated: tuple[str, ...] = ()
+    retry_after: float = math.inf
+    call: str = ""
 
 
 class Dialect(Protocol):
-    """One wire format. Stateless; both methods are pure and never raise, whatever the bytes."""
+    """One wire format. Stateless; all methods are pure and never raise, whatever the bytes.
+
+    Inherit from this to write your own: *name*, *claims*, *read* and *error* are yours to write, the others have
+    defaults.
+    """
 
     @property
     def name(self) -> str:
@@ -41,10 +54,26 @@ class Dialect(Protocol):
         """Say whether a request to *path* (the mount's prefix taken off) speaks this dialect."""
         ...
 
+    def at(self, path: str) -> Dialect:  # noqa: ARG002 (the default takes nothing from the path)
+        """Return this dialect as it is spoken at *path*, which names a model or a method in some APIs."""
+        return self
+
     def read(self, body: bytes) -> Reading:
         """Read a whole, uncompressed *body*."""
         ...
 
+    def read_form(self, form: Form) -> Reading:  # noqa: ARG002 (the default reads no form)
+        """Read a body that came as a *form*: multipart, or URL-encoded."""
+        return Reading(dialect=self.name, problem=Unreadable.MULTIPART, detail="the body is a form; send JSON")
+
     def error(self, refusal: Refusal) -> tuple[str, bytes]:
         """Return the media type and the bytes of an error body as this dialect's clients expect it."""
         ...
+
+    def headers(self, refusal: Refusal) -> tuple[Header, ...]:  # noqa: ARG002 (by default there are none)
+        """Return the headers that this dialect's clients look for beside those of every refusal."""
+        return ()
+
+    def stream_error(self, refusal: Refusal) -> bytes:
+        """Return the same error as the last piece of a stream that is open already, when no status can tell it."""
+        return b"data: %s\n\n" % self.error(refusal)[1]

@@ -1,17 +1,19 @@
 """Conversations: what the dialects that send a list of messages have in common.
 
 Values are left raw (``msgspec.Raw``) until they are needed: of a long history only the system text and the last user
-turn are ever decoded, and an oddity elsewhere does not make a body unreadable.
+turns are ever decoded, and an oddity elsewhere does not make a body unreadable.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import msgspec
 from msgspec import Raw
 
-from ratelimit.dialects.wire import NoPromptError, TokenIdsError
+from ratelimit.dialects.media import few
+from ratelimit.dialects.parts import NOTHING, Said, both, said
+from ratelimit.dialects.wire import NoPromptError
 from ratelimit.prompt import Prompt
 
 if TYPE_CHECKING:
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 EARLIER = 16
 
 _SYSTEM = frozenset({"system", "developer"})
-_KNOWN = _SYSTEM | {"user", "assistant", "model", "tool", "function", "ipython", "observation"}
+_MODEL = frozenset({"assistant", "model"})
+_KNOWN = _SYSTEM | _MODEL | {"user", "tool", "function", "ipython", "observation"}
 
 
 class Message(msgspec.Struct, gc=False):
@@ -31,104 +34,124 @@ class Message(msgspec.Struct, gc=False):
     content: Raw = Raw()
 
 
-class Part(msgspec.Struct, gc=False):
-    """One part of a message's content. Parts of other kinds (images, tool calls) have no *text* of their own."""
+class Spoken(Protocol):
+    """A message of any dialect."""
 
-    type: str | None = None
-    text: str | None = None
+    role: str
+    content: Raw
 
 
-#: Bare strings among the parts are text to vLLM; whole numbers are token ids.
-Content: TypeAlias = str | list[Part | str | int | list[int]] | None
+T = TypeVar("T")
 
-_content: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Content)
 _string = msgspec.json.Decoder(str)
 
 
-def conversation(messages: Sequence[Message], *, parameters: str, system: str = "") -> Prompt:
+def hear_message(message: Spoken) -> Said:
+    """Return what *message* says, its parts each of a ``type``."""
+    return said(message.content)
+
+
+def conversation(
+    messages: Sequence[Spoken],
+    *,
+    parameters: str,
+    system: str = "",
+    continues: bool = False,
+    hear: Callable[[Spoken], Said] = hear_message,
+    place: str = "messages",
+    besides: Said = NOTHING,
+) -> Prompt:
     """Return the prompt in *messages*: the last user turn that has text, and the system text, after *system*.
 
+    Media in or after that turn are the turn's. What is said *besides* the messages belongs to it too. *hear* says what
+    a message says, and *place* is the messages' own in the body.
+
     A role that nobody documents counts as the user's where there is no other: servers with templates of their own
-    render any role, and what they render is a prompt. Raises ``NoPromptError`` if there is no text, and what
-    ``content_text`` raises.
+    render any role, and what they render is a prompt. Raises ``NoPromptError`` if nothing is asked, and what *hear*
+    raises.
     """
     roles = [message.role for message in messages]
-    turns = _last_texts(messages, "user".__eq__) or _last_texts(messages, _is_unknown)
-    if not turns:
-        raise NoPromptError
+    users = [index for index, role in enumerate(roles) if role == "user"]
+    turn, earlier = last_turn(messages, users, hear, place)
+    if turn is None:
+        others = [index for index, role in enumerate(roles) if role not in _KNOWN]
+        turn, earlier = last_turn(messages, others, hear, place)
     if not _SYSTEM.isdisjoint(roles):
-        texts = [_text(messages, index) for index, role in enumerate(roles) if role in _SYSTEM]
-        system = "\n".join(filter(None, (system, *texts)))
-    continues = "assistant" in roles
-    return Prompt(text=turns[0], system=system, parameters=parameters, continues=continues, earlier=tuple(turns[1:]))
+        texts = [system]
+        for index, role in enumerate(roles):
+            if role in _SYSTEM:
+                one = _heard(messages, index, hear, place)
+                texts.append(one.text or one.tokens)
+                if one.media:  # shown to the model with the question, whoever is said to show it
+                    besides = both(besides, Said("", "", one.media))
+        system = "\n".join(filter(None, texts))
+    if besides is not NOTHING:
+        turn = both(turn or NOTHING, besides)
+        turn = turn if turn.says else None
+    if turn is None:
+        raise NoPromptError
+    return Prompt(
+        text=turn.text,
+        system=system,
+        parameters=parameters,
+        continues=continues or not _MODEL.isdisjoint(roles),
+        earlier=earlier,
+        tokens=turn.tokens,
+        media=turn.media,
+    )
 
 
-def system_text(raw: Raw) -> str:
-    """Return the text of a body's own ``system`` field; raises what ``content_text`` raises."""
-    try:
-        return content_text(raw)
-    except msgspec.ValidationError as error:
-        raise _placed(error, "$.system") from None
-
-
-def _is_unknown(role: str) -> bool:
-    return role not in _KNOWN
-
-
-def _last_texts(messages: Sequence[Message], speaks: Callable[[str], bool]) -> list[str]:
-    """Return the texts, newest first, of the last messages that have any and whose role *speaks*.
-
-    Tool results and images have none. All but the first are a courtesy: one that cannot be read is passed over.
-    """
-    found: list[str] = []
-    for index in range(len(messages) - 1, -1, -1):
-        if not speaks(messages[index].role):
-            continue
-        try:
-            text = _text(messages, index)
-        except (msgspec.ValidationError, TokenIdsError):
-            if not found:
-                raise
-            continue
-        if text and not text.isspace():
-            found.append(text)
-            if len(found) > EARLIER:
-                break
-    return found
-
-
-def _text(messages: Sequence[Message], index: int) -> str:
-    try:
-        return content_text(messages[index].content)
-    except msgspec.ValidationError as error:
-        raise _placed(error, f"$.messages[{index}].content") from None
-
-
-def content_text(raw: Raw) -> str:
-    r"""Return the text of a message's content, its text parts joined by line feeds; empty if there is none.
-
-    Raises ``TokenIdsError`` for token ids, and what msgspec raises for anything else.
-
-    >>> content_text(Raw(b'[{"type": "text", "text": "a"}, {"type": "image_url"}, "b"]'))
-    'a\nb'
-    """
+def system_text(raw: Raw, hear: Callable[[Raw], Said] = said, place: str = "system") -> str:
+    """Return the text of a body's own field of system text, which stands at *place*; raises what *hear* raises."""
     if not raw:
         return ""
-    content = _content.decode(raw)
-    if isinstance(content, str):
-        return content
-    return "\n".join([text for part in content or () if (text := _part_text(part)) is not None])
+    try:
+        return hear(raw).payload
+    except msgspec.ValidationError as error:
+        raise placed(error, f"$.{place}") from None
 
 
-def _part_text(part: Part | str | int | list[int]) -> str | None:
-    if isinstance(part, Part):
-        return None if part.type == "tool_result" else part.text
-    if isinstance(part, str):
-        return part
-    raise TokenIdsError
+def last_turn(
+    messages: Sequence[T], indices: Sequence[int], hear: Callable[[T], Said], place: str
+) -> tuple[Said | None, tuple[str, ...]]:
+    """Return the last turn that has words among the *messages* at *indices*, and the payloads of those before it.
+
+    What comes after it without words of its own, an image, belongs to it; without any words the last image is the turn.
+    Tool results say nothing. What comes before the last turn is a courtesy: what of it cannot be read is passed over.
+    """
+    found: list[Said] = []
+    at = -1  # where in what was found the last turn with words stands
+    for index in reversed(indices):
+        try:
+            heard = hear(messages[index])
+        except msgspec.ValidationError as error:
+            if at < 0:
+                raise placed(error, f"$.{place}[{index}].content") from None
+            continue
+        text = heard.text
+        if (text and not text.isspace()) or heard.tokens:
+            at = len(found) if at < 0 else at
+        elif not heard.media:
+            continue
+        found.append(heard)
+        if len(found) > EARLIER + at >= EARLIER:
+            break
+    if len(found) < 2:
+        return found[0] if found else None, ()
+    turn, before = found[max(at, 0)], found[max(at, 0) + 1 :]
+    if at > 0:
+        turn = Said(turn.text, turn.tokens, few([mark for one in reversed(found[: at + 1]) for mark in one.media]))
+    return turn, tuple([one.payload if one.media or one.tokens else one.text for one in before[:EARLIER]])
 
 
-def _placed(error: msgspec.ValidationError, where: str) -> msgspec.ValidationError:
+def _heard(messages: Sequence[Spoken], index: int, hear: Callable[[Spoken], Said], place: str) -> Said:
+    try:
+        return hear(messages[index])
+    except msgspec.ValidationError as error:
+        raise placed(error, f"$.{place}[{index}].content") from None
+
+
+def placed(error: msgspec.ValidationError, where: str) -> msgspec.ValidationError:
     """Return *error*, which is about a value by itself, as if the value stood at *where*."""
     what, at, path = str(error).partition(" - at `$")
     return msgspec.ValidationError(f"{what} - at `{where}{path}" if at else f"{what} - at `{where}`")
@@ -136,4 +159,6 @@ def _placed(error: msgspec.ValidationError, where: str) -> msgspec.ValidationErr
 
 def string(raw: Raw) -> str | None:
     """Return the string that *raw* holds, the space around it off; ``None`` if it is empty or no string."""
-    return _string.decode(raw).strip() or None if bytes(raw).startswith(b'"') else None
+    if not raw or not bytes(raw).startswith(b'"'):
+        return None
+    return _string.decode(raw).strip() or None

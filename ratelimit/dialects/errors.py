@@ -26,6 +26,6 @@ def problem_members(refusal: Refusal) -> dict[str, Any]:
     return members
 
 
-def encoded(value: dict[str, Any]) -> bytes:
+def encoded(value: object) -> bytes:
     """Return *value* as JSON in ASCII, which holds any text, lone surrogates too."""
     return json.dumps(value, separators=(",", ":")).encode("ascii")

@@ -30,11 +30,6 @@ def strings(value: object, keys: tuple[str, ...] | None = None) -> list[str]:
     return found
 
 
-def prose(value: object) -> str:
-    """Return the text in *value*: where such values keep it, or else all its strings; joined by line feeds, bounded."""
-    return prose_of(value) or bounded("\n".join(strings(value)))
-
-
 def prose_of(value: object) -> str:
     """Return the text in *value* where such values keep it; empty if it has none there (an image, a tool call)."""
     return bounded("\n".join(strings(value, _PROSE)))

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import msgspec
 from msgspec import Raw
 
-from ratelimit.dialects.chat import Message, conversation, string
-from ratelimit.dialects.errors import JSON, encoded, problem_members
+from ratelimit.dialects.chat import Message, conversation, string, system_text
+from ratelimit.dialects.openai_style import OpenAIStyle
 from ratelimit.dialects.parameters import canonical
+from ratelimit.dialects.parts import NOTHING, filed
 from ratelimit.dialects.wire import read_json
 from ratelimit.prompt import Reading
-
-if TYPE_CHECKING:
-    from ratelimit.dialects.base import Refusal
 
 
 class _Body(msgspec.Struct, gc=False):
     messages: list[Message] = []
     user: Raw = Raw()
     safety_identifier: Raw = Raw()
+    documents: Raw = Raw()  # vLLM's: texts for the model's template
+    chat_template: Raw = Raw()  # and the template itself
     # From here on: parameters, in the order of their canonical text.
     model: Raw = Raw()
     temperature: Raw = Raw()
@@ -52,12 +52,12 @@ class _Body(msgspec.Struct, gc=False):
     web_search_options: Raw = Raw()
 
 
-_PARAMETERS = _Body.__struct_fields__[3:]
+_PARAMETERS = _Body.__struct_fields__[5:]
 _body = msgspec.json.Decoder(_Body)
 
 
 @dataclass(frozen=True, slots=True)
-class OpenAIChat:
+class OpenAIChat(OpenAIStyle):
     """``.../chat/completions``, wherever it is mounted; Azure's ``/openai/deployments/{name}/chat/completions`` too.
 
     The end user is the body's ``safety_identifier``, or else its ``user``, which that field replaces.
@@ -75,18 +75,13 @@ class OpenAIChat:
 
     def _parse(self, body: bytes) -> Reading:
         read = _body.decode(body)
-        parameters = canonical(_PARAMETERS, msgspec.structs.astuple(read)[3:])
-        prompt = conversation(read.messages, parameters=parameters)
+        if self.model:
+            read.model = self.model_of(read.model)
+        prompt = conversation(
+            read.messages,
+            parameters=canonical(_PARAMETERS, msgspec.structs.astuple(read)[5:]),
+            system=system_text(read.chat_template, place="chat_template") if read.chat_template else "",
+            besides=filed(read.documents) if read.documents else NOTHING,
+        )
         end_user = string(read.safety_identifier) or string(read.user)
         return Reading(dialect=self.name, prompts=(prompt,), end_user=end_user)
-
-    def error(self, refusal: Refusal) -> tuple[str, bytes]:
-        """Return OpenAI's error object, with the members of RFC 9457 beside it, which its clients ignore."""
-        error = {"message": refusal.message, "type": _type(refusal.status), "param": None, "code": refusal.code}
-        return JSON, encoded({"error": error, **problem_members(refusal)})
-
-
-def _type(status: int) -> str:
-    if status == 429:
-        return "rate_limit_error"
-    return "invalid_request_error" if status < 500 else "server_error"

@@ -12,19 +12,21 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Raw
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from msgspec import Raw
-
 #: Fields that say nothing about the script that sent them.
 NOISE = frozenset({
     "user", "metadata", "safety_identifier", "prompt_cache_key", "seed", "stream", "stream_options", "service_tier",
-    "store",
+    "store", "random_seed", "keep_alive", "labels", "trace_id", "request_id",
 })
 
-_LONGEST = 256  # bytes of a value that are kept as they are; a longer one (tools, a schema) is hashed
+_fields = msgspec.json.Decoder(dict[str, Raw])
+
+#: Bytes of a value that are kept as they are; a longer one (tools, a schema) is hashed.
+LONGEST = 256
 
 
 def canonical(names: Iterable[str], values: Collection[Raw]) -> str:
@@ -35,13 +37,31 @@ def canonical(names: Iterable[str], values: Collection[Raw]) -> str:
     >>> canonical(("model", "n", "stop"), (msgspec.Raw(b'"m"'), msgspec.Raw(b"null"), msgspec.Raw(b'["a", "b"]')))
     'model="m"\nstop=["a","b"]'
     """
-    present = compress(zip(names, values, strict=True), values)  # most fields are absent, and an absent one is false
-    return "\n".join([f"{name}={value}" for name, raw in present if (value := _value(bytes(raw))) != "null"])
+    lines = []
+    for name, raw in zip(compress(names, values), filter(None, values), strict=True):  # most are absent, and so false
+        value = bytes(raw)
+        if value != b"null":
+            short = len(value) <= LONGEST and value[0] not in b"{["
+            lines.append(f"{name}={value.decode('utf-8', 'replace') if short else _value(value)}")
+    return "\n".join(lines)
+
+
+def without_noise(raw: Raw) -> Raw:
+    """Return an object of parameters without what says nothing about the script, its names in alphabetical order.
+
+    >>> bytes(without_noise(Raw(b'{"top_k": 1, "seed": 7, "num_ctx": 2}')))
+    b'{"num_ctx":2,"top_k":1}'
+    """
+    if not bytes(raw).startswith(b"{"):
+        return raw
+    fields = _fields.decode(raw)
+    told = {name: fields[name] for name in sorted(fields.keys() - NOISE)}
+    return Raw(msgspec.json.encode(told)) if told else Raw()
 
 
 def _value(value: bytes) -> str:
     if value[0] in b"{[":
         value = msgspec.json.format(value, indent=-1)
-    if len(value) > _LONGEST:
+    if len(value) > LONGEST:
         return "#" + sha256(value).hexdigest()[:32]
     return value.decode("utf-8", "replace")

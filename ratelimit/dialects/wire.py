@@ -14,19 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class TokenIdsError(Exception):
-    """A prompt is token ids, where text was expected. Never leaves this package."""
-
-
 class NoPromptError(Exception):
     """A body holds no prompt. Never leaves this package."""
 
 
-_UNREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_PLAIN_TYPES = {TokenIdsError: Unreadable.TOKEN_IDS, NoPromptError: Unreadable.NO_PROMPT}
+#: A byte order mark in UTF-8, which many readers skip.
+BOM = b"\xef\xbb\xbf"
+
+#: What reading any bytes as typed JSON may raise.
+UNREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _DETAILS = {
-    Unreadable.TOKEN_IDS: "the prompt is token ids; send it as text",
-    Unreadable.NO_PROMPT: "the body holds no text of the user's; send a prompt",
+    Unreadable.NO_PROMPT: "the body holds nothing that the user asks; send a prompt",
     Unreadable.NOT_TEXT: "the body is not UTF-8 text; encode it as UTF-8",
 }
 
@@ -39,15 +37,15 @@ def read_json(dialect: str, body: bytes, parse: Callable[[bytes], Reading]) -> R
     """
     try:
         return parse(body)
-    except (TokenIdsError, NoPromptError) as error:
+    except NoPromptError as error:
         return failed(dialect, body, error)
-    except _UNREAD as error:
+    except UNREAD as error:
         again = as_python_reads(body)
         if again is None:
             return failed(dialect, body, error)
     try:
         return parse(again)
-    except (TokenIdsError, NoPromptError, *_UNREAD) as error:
+    except (NoPromptError, *UNREAD) as error:
         return failed(dialect, again, error)
 
 
@@ -82,8 +80,8 @@ def failed(dialect: str, body: bytes, error: Exception) -> Reading:
 
 
 def _problem(body: bytes, error: Exception) -> Unreadable:
-    if (plain := _PLAIN_TYPES.get(type(error))) is not None:
-        return plain
+    if isinstance(error, NoPromptError):
+        return Unreadable.NO_PROMPT
     if isinstance(error, msgspec.ValidationError):
         return Unreadable.WRONG_TYPE
     return Unreadable.NOT_TEXT if as_utf8(body) is None else Unreadable.BAD_JSON

@@ -45,7 +45,7 @@ class Gate:
         except Exception as error:  # noqa: BLE001 (functions of users and stores raise anything; it is logged whole)
             self._complaints.make("a request could not be decided: the store or identify failed", error)
             decision = visit.refused(Cause.UNAVAILABLE, type(error).__name__, "The store or identify failed.")
-            return visit.settled(decision, outage_reply(visit.dialect, visit.accept))
+            return visit.settled(decision, outage_reply(visit.dialect, visit.accept, visit.call))
 
     async def _settle(self, visit: Visit) -> Settled | None:
         principal = await self._principal(visit)
@@ -89,7 +89,8 @@ class Gate:
             told = shown(decision, policy, own_tier=charged.admission.own_tier, terms=plan.charges.terms,
                          costs=plan.charges.costs)
         if not decision.allowed:
-            return Settled(decision=decision, reply=refusal_reply(told, policy, visit.dialect, visit.accept))
+            reply = refusal_reply(told, policy, visit.dialect, visit.accept, visit.call)
+            return Settled(decision=decision, reply=reply)
         # An audit is not seen from outside: the exchange is byte for byte the application's.
         headers = [] if policy.mode == "audit" else budget_headers(told, policy)
         return Settled(decision=decision, fold=fold, headers=tuple(headers))
@@ -113,4 +114,5 @@ def _unread(visit: Visit, plan: Plan) -> Settled:
         return Settled(decision=visit.exempted())
     problem, detail = str(visit.request.reading.problem), visit.request.reading.detail
     decision = visit.refused(Cause.UNREADABLE, problem, detail, principal=plan.charges.principal.hex())
-    return visit.settled(decision, unreadable_reply(decision.reasons[0], visit.dialect, visit.accept))
+    reply = unreadable_reply(decision.reasons[0], visit.dialect, visit.accept, visit.call)
+    return visit.settled(decision, reply)

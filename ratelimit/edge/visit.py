@@ -24,6 +24,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """One request, and the policy that it falls under.
 
     policy   the one that won.
+    dialect  what is spoken at the request's path, and answered in.
     request  as the core sees it, its body read.
     upload   what was read of the body, to be replayed.
     receive  where the rest of it, and the hanging up, come from.
@@ -31,15 +32,16 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     policy: Policy
+    dialect: Dialect
     request: Request
     upload: Upload
     receive: Receive
     accept: str
 
     @property
-    def dialect(self) -> Dialect:
-        """The dialect to answer in."""
-        return self.policy.dialect_for(self.request.path)
+    def call(self) -> str:
+        """The id by which the caller knows the request, as JSON, if its dialect has such ids."""
+        return self.request.reading.call
 
     @property
     def hung_up(self) -> bool:

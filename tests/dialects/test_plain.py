@@ -65,15 +65,38 @@ def test_a_list_of_turns_is_a_conversation(key: str) -> None:
         {"type": "message", "role": "user", "content": [{"type": "input_image", "image_url": "x"}]},
     ]
 
-    assert read({key: turns}) == Prompt(text="a", system="s", continues=True)
-    assert read(turns) == Prompt(text="a", system="s", continues=True)
+    for prompt in (read({key: turns}), read(turns)):
+        assert (prompt.text, prompt.system, prompt.continues) == ("a", "s", True)
+        assert [mark.partition(":")[0] for mark in prompt.media] == ["image"]
 
 
-@pytest.mark.parametrize("value", [[1, 2], [[1, 2], [3]]])
-def test_token_ids_under_a_key_are_named_as_such(value: list[Any]) -> None:
-    """Completions and embeddings take them; they hold no text."""
+@pytest.mark.parametrize(("value", "tokens"), [([1, 2], "1 2"), ([[1, 2], [3]], "1 2 3")])
+def test_token_ids_under_a_key_are_read_without_text(value: list[Any], tokens: str) -> None:
+    """Completions and embeddings take them; the ids are the words."""
     for body in ({"prompt": value}, {"input": value}, value):
-        assert read_body(Plain(), json.dumps(body).encode()).problem is Unreadable.TOKEN_IDS
+        assert read(body) == Prompt(text="", tokens=tokens)
+
+
+@pytest.mark.parametrize("body", [
+    {"image": "iVBORw0KGgo=", "prompt": "What is it?"},
+    {"prompt": "What is it?", "images": ["iVBORw0KGgo=", "R0lGODlh"]},
+    {"prompt": "What is it?", "document": "word " * 100},
+    {"messages": [{"role": "user", "content": "What is it?", "images": ["iVBORw0KGgo="]}]},
+    {"messages": [{"role": "user", "content": [{"text": "What is it?"}, {"image": {"bytes": "iVBORw0KGgo="}}]}]},
+])
+def test_what_is_asked_about_is_marked(body: dict[str, Any]) -> None:
+    """Images and long strings beside the text are no parameters: each other one is another prompt."""
+    prompt, other = read(body), read(json.loads(json.dumps(body).replace("iV", "jV").replace("word", "wort")))
+
+    assert (prompt.text, prompt.parameters) == ("What is it?", "")
+    assert prompt.media
+    assert (other.text, other.parameters) == (prompt.text, prompt.parameters)
+    assert other.media != prompt.media
+
+
+def test_an_image_alone_is_a_prompt() -> None:
+    """Nothing but an image, under whatever key images have."""
+    assert read({"image": "iVBORw0KGgo=", "model": "m"}).media == read({"image": "iVBORw0KGgo="}).media != ()
 
 
 @pytest.mark.parametrize("body", [b"42", b"true", b"null", b"NaN", b"hello", b"prompt=a&b=c", b'{"prompt": "a"', b"[}"])

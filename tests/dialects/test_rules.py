@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratelimit.dialects import DEFAULT_DIALECTS, AnthropicMessages, Dialect, OpenAIChat, Plain, Refusal, read_body
+from ratelimit.dialects import (
+    DEFAULT_DIALECTS,
+    AnthropicMessages,
+    Dialect,
+    Gemini,
+    OpenAIChat,
+    Plain,
+    Refusal,
+    read_body,
+)
 from ratelimit.prompt import Unreadable
+
+#: Of those that read messages.
+DIALECTS = (OpenAIChat(), AnthropicMessages())
 
 BODY = b'{"messages": [{"role": "user", "content": "a"}]}'
 MULTIPART = b'--b\r\nContent-Disposition: form-data; name="messages"\r\n\r\n[]\r\n--b--\r\n'
 
 
-@pytest.mark.parametrize("dialect", DEFAULT_DIALECTS)
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_each_kind_of_unreadable_body_has_its_problem(dialect: Dialect) -> None:
-    """Cut off, compressed, multipart, empty and binary bodies are told apart."""
+    """Cut off, compressed in an unknown way, multipart, empty and binary bodies are told apart."""
     packed = zlib.compress(BODY)
 
     assert read_body(dialect, BODY, complete=False).problem is Unreadable.TOO_LARGE
-    assert read_body(dialect, gzip.compress(BODY), content_encoding="gzip").problem is Unreadable.COMPRESSED
-    assert read_body(dialect, packed, content_encoding="identity, Deflate").problem is Unreadable.COMPRESSED
+    assert read_body(dialect, packed, content_encoding="compress").problem is Unreadable.COMPRESSED
+    assert read_body(dialect, packed, content_encoding="identity, GZIP").problem is Unreadable.COMPRESSED
     assert read_body(dialect, packed, x_body_compressed="1").problem is Unreadable.COMPRESSED
     assert read_body(dialect, MULTIPART, content_type="Multipart/form-data; boundary=b").problem is Unreadable.MULTIPART
     assert read_body(dialect, b"").problem is Unreadable.NO_PROMPT
@@ -55,7 +68,7 @@ def test_headers_that_declare_nothing_unreadable_change_nothing(
     assert reading == dialect.read(BODY)
 
 
-@pytest.mark.parametrize("dialect", DEFAULT_DIALECTS)
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_false_declaration_does_not_blind_us(dialect: Dialect) -> None:
     """Most applications look at neither header, so JSON that is declared compressed or multipart is read."""
     for reading in (
@@ -123,5 +136,33 @@ def test_a_plain_error_is_problem_details(refusal: Refusal) -> None:
 
 def test_the_default_dialects_end_with_the_one_that_claims_everything() -> None:
     """Their order decides, so Plain stands last; each has a name of its own."""
-    assert [dialect.name for dialect in DEFAULT_DIALECTS] == ["openai-chat", "anthropic-messages", "plain"]
-    assert (OpenAIChat(), AnthropicMessages(), Plain()) == DEFAULT_DIALECTS
+    names = [dialect.name for dialect in DEFAULT_DIALECTS]
+
+    assert len(names) == len(set(names))
+    assert DEFAULT_DIALECTS[-1] == Plain()
+    assert OpenAIChat() in DEFAULT_DIALECTS
+    assert AnthropicMessages() in DEFAULT_DIALECTS
+
+
+@given(REFUSALS)
+def test_every_dialect_words_any_refusal(refusal: Refusal) -> None:
+    """In JSON, but for Bedrock's frames; with headers that can be sent; and in a stream the same error comes again."""
+    for dialect in DEFAULT_DIALECTS:
+        media_type, body = dialect.error(refusal)
+        told = json.dumps(json.loads(body))
+
+        assert media_type in {"application/json", "application/problem+json"}
+        assert json.dumps(refusal.message)[1:-1] in told
+        assert all(name.islower() and (name + value).isascii() for name, value in dialect.headers(refusal))
+        assert dialect.stream_error(refusal)
+
+
+@pytest.mark.parametrize("wait", [7.0, 400.0, 8000.0, math.inf])
+def test_what_a_dialect_tells_of_the_wait_is_the_wait(wait: float) -> None:
+    """OpenAI in a header, Google in the body; nothing where no wait helps."""
+    refusal = Refusal(status=429, code="c", title="t", message="m", retry_after=wait)
+    told = dict(OpenAIChat().headers(refusal)).get(b"x-ratelimit-reset-requests")
+    delays = [detail.get("retryDelay") for detail in json.loads(Gemini().error(refusal)[1])["error"]["details"]]
+
+    assert told == {7.0: b"7s", 400.0: b"6m40s", 8000.0: b"2h13m20s"}.get(wait)
+    assert delays[1:] == ([] if math.isinf(wait) else [f"{wait:.0f}s"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -156,6 +157,8 @@ async def test_an_exempt_that_fails_exempts_nobody(
     ({"body": b""}, 400, "no_prompt"),
     ({"body": b"\xff\xff"}, 400, "not_text"),
     ({"body": b"\x1f\x8b", "headers": {"content-encoding": "gzip"}}, 415, "compressed"),
+    ({"body": b"\x1f\x9d", "headers": {"content-encoding": "compress"}}, 415, "compressed"),
+    ({"body": zlib.compress(b"[" * 2000), "headers": {"content-encoding": "deflate"}}, 413, "too_large"),
     ({"body": b"\x1f\x8b", "headers": {"x-body-compressed": "zstd"}}, 415, "compressed"),
     ({"body": b"--x", "headers": {"content-type": "multipart/form-data; boundary=x"}}, 415, "multipart"),
     ({"body": b"x" * 2000}, 413, "too_large"),

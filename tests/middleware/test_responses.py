@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratelimit.decision import Cause, Decision, Reason, Remaining
-from ratelimit.dialects import AnthropicMessages, OpenAIChat, Plain
+from ratelimit.dialects import MCP, AnthropicMessages, OpenAIChat, Plain
 from ratelimit.policy import Policy
 from ratelimit.prompt import Unreadable
 from ratelimit.responses import (
@@ -170,3 +170,16 @@ def test_accept_is_weighed(accept: str, prefers: bool) -> None:
 def test_no_accept_header_breaks_it(accept: str) -> None:
     """Any text is an Accept header that asks for something or nothing."""
     assert prefers_problem(accept) in {True, False}
+
+
+@pytest.mark.parametrize("call", ["7", '"a"', "[1,2]"])
+def test_an_answer_has_the_id_of_the_call(call: str) -> None:
+    """Of whatever kind the refusal is, JSON-RPC gets the id that it asked with."""
+    reason = Reason(cause=Cause.UNREADABLE, name=Unreadable.TOO_LARGE, detail="too long")
+    replies = [refusal_reply(refusal(Cause.QUOTA), Policy(), MCP(), "", call),
+               unreadable_reply(reason, MCP(), "", call), outage_reply(MCP(), "", call)]
+
+    for reply in replies:
+        told = json.loads(reply.body)
+        ids = [one["id"] for one in told] if isinstance(told, list) else told["id"]
+        assert ids == json.loads(call)

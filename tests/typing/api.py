@@ -7,9 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ratelimit import (
+    DEFAULT_DIALECTS,
+    MCP,
+    TEI,
+    TGI,
+    VLLM,
     Affinity,
+    AnthropicBatches,
     AnthropicMessages,
     APIKey,
+    Bedrock,
     Budget,
     ByLink,
     ByShape,
@@ -17,6 +24,7 @@ from ratelimit import (
     Cause,
     ClientIP,
     Clock,
+    Cohere,
     CohortRule,
     CohortSignal,
     Coverage,
@@ -25,12 +33,24 @@ from ratelimit import (
     DiscoveryError,
     EndUser,
     FirstOf,
+    Form,
+    Gemini,
     Header,
     Ladder,
     ManualClock,
     MemoryStore,
+    Mistral,
     Mode,
+    Ollama,
+    OpenAIBatches,
     OpenAIChat,
+    OpenAICompletions,
+    OpenAIEmbeddings,
+    OpenAIFiles,
+    OpenAIMedia,
+    OpenAIModerations,
+    OpenAIResponses,
+    Override,
     Plain,
     Policy,
     PolicyError,
@@ -63,12 +83,37 @@ if TYPE_CHECKING:
 log = logging.getLogger("api")
 
 
+class Bare(Dialect):
+    """A dialect of one's own: the least there is to write."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return "bare"
+
+    def claims(self, path: str) -> bool:
+        """Its path."""
+        return path == "/bare"
+
+    def read(self, body: bytes) -> Reading:
+        """Read a text."""
+        return Reading(dialect=self.name, prompts=(Prompt(text=body.decode("utf-8", "replace")),))
+
+    def read_form(self, form: Form) -> Reading:
+        """Read a form."""
+        return Reading(dialect=self.name, prompts=tuple(Prompt(text=text) for _, text in form.fields))
+
+    def error(self, refusal: Refusal) -> tuple[str, bytes]:
+        """Say it."""
+        return "text/plain", refusal.message.encode()
+
+
 def cost(request: Request) -> float:
     """Cost by what was read."""
     reading: Reading = request.reading
     problem: Unreadable | None = reading.problem
     prompts: tuple[Prompt, ...] = reading.prompts
-    return 1.0 if problem else sum(1.0 + len(prompt.text) / 1000 for prompt in prompts)
+    return 1.0 if problem else reading.count + sum(len(prompt.payload) / 1000 for prompt in prompts)
 
 
 async def by_team(request: Request) -> Principal | None:
@@ -95,7 +140,15 @@ def guard(app: ASGIApp) -> ASGIApp:
     rules: tuple[CohortRule, ...] = (ByShape(), ByTemplate(words=5), ByLink(kinds=("network",)))
     crowd: tuple[CohortSignal, ...] = (Affinity(least=3),)
     own: tuple[PrincipalSignal, ...] = (Coverage(side="wide"), Wander(), Stamina(prompts=20))
-    dialects: tuple[Dialect, ...] = (OpenAIChat(), AnthropicMessages(), Plain())
+    openai: tuple[Dialect, ...] = (
+        OpenAIChat(), OpenAIResponses(), OpenAICompletions(), OpenAIEmbeddings(), OpenAIModerations(), OpenAIMedia(),
+        OpenAIFiles(), OpenAIBatches(),
+    )
+    others: tuple[Dialect, ...] = (
+        AnthropicMessages(), AnthropicBatches(), Gemini(), Cohere(), Mistral(), Ollama(), Bedrock(), TGI(), TEI(),
+        VLLM(), MCP(), Plain(),
+    )
+    dialects: tuple[Dialect, ...] = (Override(paths=("/ask",), dialect=Bare()), *openai, *others, *DEFAULT_DIALECTS)
     policy = Policy(
         name="chat",
         paths=("/v1/*",),
@@ -124,4 +177,4 @@ def guard(app: ASGIApp) -> ASGIApp:
 def answered(dialect: Dialect) -> bytes:
     """Word a refusal."""
     refusal = Refusal(status=429, code="rate_limit_exceeded", title="Quota Exceeded", message="Spent.")
-    return dialect.error(refusal)[1]
+    return dialect.at("/v1/chat/completions").error(refusal)[1] + dialect.stream_error(refusal)
