@@ -31,6 +31,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The numbers of a policy that travel with every charge, so that a policy may change without resetting anybody.
 
     signals, cohort_signals  their names.
+    cells                    whether any of them looks at the cells of prompt space that a principal reached.
     longest                  the longest window of the budgets, seconds.
     """
 
@@ -40,6 +41,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     signals: tuple[str, ...]
     cohort_signals: tuple[str, ...]
     longest: float
+    cells: bool = False
 
     @property
     def watches(self) -> bool:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ratelimit.principal import Principal
+    from ratelimit.prompt import Prompt
     from ratelimit.request import Request
 
 #: Characters of the system text that count towards a shape; a script's part comes first.
@@ -50,11 +51,16 @@ class ByShape:
     presumed: bool = True
 
     def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:
-        """Yield one cohort a distinct shape among the request's prompts; none for a body that was not read."""
+        """Yield one cohort; none for a body that was not read."""
         client = principal.links.get(self.client_link) or request.header("user-agent") or ""
-        shapes = {(prompt.system[:_SYSTEM], prompt.parameters) for prompt in request.reading.prompts}
-        for system, parameters in sorted(shapes)[:1] if len(shapes) > 1 else shapes:
-            yield "shape", f"{client}\x1f{parameters}\x1f{system}"
+        prompts = request.reading.prompts
+        # Of a batch that mixes shapes the first in order counts, however often it comes.
+        for prompt in prompts if len(prompts) < 2 else [min(prompts, key=_shape)]:
+            yield "shape", f"{client}\x1f{prompt.parameters}\x1f{prompt.system[:_SYSTEM]}"
+
+
+def _shape(prompt: Prompt) -> tuple[str, str]:
+    return prompt.system[:_SYSTEM], prompt.parameters
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

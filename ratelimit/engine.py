@@ -76,6 +76,7 @@ class Engine:
         self._secret = secret
         self._lexicon = lexicon if lexicon is not None else Lexicon()
         self._words = WordIds(secret)
+        self._pieces = Once(self._digest)  # system texts and earlier turns are sent again and again
         self._lens = Lens()
         self._terms = {policy.name: _terms(policy) for policy in policies}
         self._keys = {policy.name: Once(partial(keyed, secret, f"{policy.name}\x1fprincipal")) for policy in policies}
@@ -108,7 +109,7 @@ class Engine:
             terms=self._terms[policy.name],
             trusted=trust >= policy.trust.trusted_at,
             held_at=policy.presumption.held_at(principal, now=now),
-            earlier=tuple([self._digest(turn) for turn in prompts[-1].earlier]) if prompts else (),
+            earlier=tuple([self._pieces.of(turn) for turn in prompts[-1].earlier]) if prompts else (),
             now=now,
         )
         return Plan(policy=policy, request=request, charges=charges, body=body, trust=trust, shares=shares)
@@ -155,18 +156,20 @@ class Engine:
             for ref, seat, cohort in zip(plan.charges.cohorts, charged.admission.seats, charged.cohorts, strict=True)
         ]
         policy, tag = plan.policy, int.from_bytes(plan.charges.principal[:8], "little")
-        rows, payloads, pieces = [], [], dict.fromkeys(profile.pieces)
+        pieces: dict[int, None] = {}
+        rows, payloads = [], []
         for number, prompt in enumerate(_observed(prompts, digest)):
-            news = self._news(prompt, pieces)
-            payloads.append(self._digest(news))
+            news, payload = self._news(prompt, profile.pieces, pieces)
+            payloads.append(payload)
             # The digest is keyed, so nobody outside can foretell what follows from it.
             draw = hash((digest, charged.now, number, tag)) & _64_BITS
-            features = self._features(plan, charged, news, payloads[-1], tag=tag, draw=draw, bare=not prompt.system)
+            features = self._features(plan, charged, news, payload, tag=tag, draw=draw, bare=not prompt.system)
             rows.append(features)
+            # As long as a tightened principal goes on asking, its evidence does not fade: even a bet on nothing is one.
             moves += [
                 (signal.name, factor, signal.ceiling)
                 for signal in policy.signals
-                if (factor := signal.score(features, profile))
+                if (factor := signal.score(features, profile)) or features.tight
             ]
             for seating in crowd:
                 seating.score(policy.cohort_signals, features, profile)
@@ -176,7 +179,7 @@ class Engine:
             features=tuple(rows),
             moves=tuple(moves),
             cohorts=tuple([seating.fold() for seating in crowd]),
-            pieces=tuple([piece for piece in pieces if piece not in profile.pieces]),
+            pieces=tuple(pieces),
             shares=plan.shares,
             payloads=tuple(payloads),
             trust=0.0 if plan.charges.trusted else plan.trust,
@@ -185,8 +188,10 @@ class Engine:
             now=charged.now,
         )
 
-    def _news(self, prompt: Prompt, known: dict[int, None]) -> str:
-        """Return what is new in *prompt*: the last turn, and whatever else the principal is not *known* to have sent.
+    def _news(self, prompt: Prompt, known: dict[int, None], pieces: dict[int, None]) -> tuple[str, int]:
+        """Return what is new in *prompt*, and its digest.
+
+        That is the last turn, and whatever else the principal is not *known* to have sent. *pieces* gets what is new.
 
         So a conversation that is sent again with every turn does not look repetitive, and a payload that is hidden in a
         made-up earlier turn or in the system text is seen.
@@ -194,11 +199,16 @@ class Engine:
         asked = prompt.payload
         news = [asked]
         for piece in (prompt.system, *prompt.earlier):
-            if piece and (digest := self._digest(piece)) not in known:
-                known[digest] = None
+            if piece and (digest := self._pieces.of(piece)) not in known and digest not in pieces:
+                pieces[digest] = None
                 news.append(piece)
-        known[self._digest(asked)] = None
-        return "\n".join(news)
+        payload = self._digest(asked)
+        if payload not in known:
+            pieces[payload] = None
+        if len(news) == 1:
+            return asked, payload
+        together = "\n".join(news)
+        return together, self._digest(together)
 
     def _features(
         self, plan: Plan, charged: Charged, text: str, payload: int, *, tag: int, draw: int, bare: bool
@@ -268,6 +278,7 @@ def _terms(policy: Policy) -> Terms:
         presumption=policy.presumption,
         signals=tuple(signal.name for signal in policy.signals),
         cohort_signals=tuple(signal.name for signal in policy.cohort_signals),
+        cells=any(getattr(signal, "counts_cells", False) for signal in policy.signals),
         longest=max(budget.window for budget in budgets),
     )
 

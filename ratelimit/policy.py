@@ -14,7 +14,7 @@ from ratelimit.dialects import DEFAULT_DIALECTS, Dialect
 from ratelimit.errors import refuse_invalid
 from ratelimit.evidence import Ladder
 from ratelimit.presumption import Presumption
-from ratelimit.signals import Affinity, CohortSignal, Coverage, PrincipalSignal, Stamina, Wander
+from ratelimit.signals import Affinity, CohortSignal, PrincipalSignal, Stamina, Wander
 from ratelimit.trust import Trust
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ class Policy:
     when: Callable[[Request], bool] | None = None
     exempt: Callable[[Request, Principal], bool] | None = None
     budgets: tuple[Budget, ...] = (_HOUR,)
-    signals: tuple[PrincipalSignal, ...] = (
-        Wander(), Stamina(), Coverage(side="wide"), Coverage(side="narrow"),
-    )
+    signals: tuple[PrincipalSignal, ...] = (Wander(), Stamina())
     cohort_signals: tuple[CohortSignal, ...] = (Affinity(),)
     cohorts: tuple[CohortRule, ...] = (ByShape(), ByTemplate(), ByLink())
     ladder: Ladder = Ladder()

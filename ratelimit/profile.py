@@ -97,7 +97,7 @@ class PrincipalProfile(Account):
     words      which words it puts into every prompt; ``None`` until anything was learned.
     standings  its own standing within each cohort, the last seen at the end.
     prior      the (careful, typical) standing with which it begins in a cohort: zeros, but for what eviction left.
-    cells      the cells of prompt space that it reached.
+    cells      the cells of prompt space that it reached; ``None`` while no signal looks at them.
     pace       how much and how steadily it asks.
     held_at    the typical standing (log10) from which it is held, fixed at first sight; ``None`` before.
     folds      how often anything was learned of it.
@@ -141,14 +141,16 @@ class PrincipalProfile(Account):
             careful, typical = max(careful, standing.careful), max(typical, standing.typical)
         return careful, typical
 
-    def learn(self, features: Features) -> None:
-        """Learn one prompt that was answered."""
-        if self.words is None or self.past is None or self.cells is None or self.pace is None:
-            self.words, self.past, self.cells, self.pace = OwnWords(), OwnPast(), Cells(), Pace()
+    def learn(self, features: Features, *, cells: bool) -> None:
+        """Learn one prompt that was answered; which *cells* it reached only if a signal looks at them."""
+        if self.words is None or self.past is None or self.pace is None:
+            self.words, self.past, self.pace = OwnWords(), OwnPast(), Pace()
         self.pace.learn(features.now, repeats=features.repeats)
         if features.fingerprint is not None:
             self.past.learn(features.fingerprint)
-            self.cells.learn(cell_of(features.fingerprint))
+            if cells:
+                self.cells = self.cells or Cells()
+                self.cells.learn(cell_of(features.fingerprint))
         self.words.learn(features.ids)
 
     def remember(self, body: int, pieces: Iterable[int]) -> None:

@@ -49,14 +49,15 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
             and (costs == asked.costs or all(cost >= was for cost, was in zip(costs, asked.costs, strict=True)))
         )
 
-    def seen(self, now: float) -> Decision:
-        """Return the decision as it stands at *now*, Unix seconds."""
+    def seen(self, now: float, *, remaining: bool = True) -> Decision:
+        """Return the decision as it stands at *now*, Unix seconds; what remains only if it is asked for."""
         decision, charges, ladder = self.decision, self.charges, self.charges.terms.ladder
         fades = decision.evidence and now - self.mine.active_at > ladder.grace.total_seconds()
+        share = ladder.share(self.own_tier)
         return msgspec.structs.replace(
             decision,
             retry_after=min(refuses(charges, self.account, shared=self.shared, now=now), self.heard_at - now),
-            remaining=left_at(decision.remaining, charges.terms, ladder.share(self.own_tier), now - self.at),
+            remaining=left_at(decision.remaining, charges.terms, share, now - self.at) if remaining else (),
             evidence=evidence_by_signal(self.mine, ladder, now) if fades else decision.evidence,
         )
 

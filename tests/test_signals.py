@@ -42,7 +42,7 @@ def person(prompts: list[list[int]]) -> PrincipalProfile:
     """Return a principal that asked *prompts*."""
     profile = PrincipalProfile(0.0)
     for words in prompts:
-        profile.learn(features(words))
+        profile.learn(features(words), cells=True)
     return profile
 
 
@@ -185,7 +185,7 @@ def test_coverage_is_seen_on_both_sides() -> None:
         for _ in range(400):
             seen = features(prompt())
             wealth += signal.score(seen, own)
-            own.learn(seen)
+            own.learn(seen, cells=True)
         found[side] = wealth
 
     assert found["wide"] > 3
@@ -209,7 +209,7 @@ def played(signal: Wander | Stamina, make: Callable[[int], list[int]], gaps: Cal
         now += gaps(number)
         seen = features(make(number), own=own, now=now, **fields)
         wealth += signal.score(seen, own)
-        own.learn(seen)
+        own.learn(seen, cells=True)
     return wealth
 
 
@@ -228,8 +228,32 @@ def test_wander_finds_a_walk_through_a_list_and_spares_the_slow_and_the_settled(
     for number in range(600):
         seen = features(walk[number] + template, own=own, now=1e9 + 288.0 * number)
         wealth += Wander().score(seen, own)
-        own.learn(seen)
+        own.learn(seen, cells=True)
     assert wealth < 0
+
+
+def test_wander_looks_at_a_tightened_principal_whatever_its_volume() -> None:
+    """What is refused hides how much it asks: at ten answers a day a tightened walk still gains, a return loses."""
+    rng = random.Random(11)
+    walk = [rng.sample(range(1, 60_000), 10) for _ in range(60)]
+
+    def slow(_: int) -> float:
+        return 8640.0
+
+    assert played(Wander(), walk.__getitem__, slow, 60) == 0
+    assert played(Wander(), walk.__getitem__, slow, 60, tight=True) > 5
+    assert played(Wander(), lambda number: about(rng, number % 2), slow, 60, tight=True) < -5
+
+
+def test_cells_are_counted_only_for_a_signal_that_looks_at_them() -> None:
+    """Half a kilobyte and its upkeep are spent only where a policy has use for them."""
+    without, with_cells = PrincipalProfile(0.0), PrincipalProfile(0.0)
+    without.learn(features([1, 2, 3]), cells=False)
+    with_cells.learn(features([1, 2, 3]), cells=True)
+
+    assert without.cells is None
+    assert with_cells.cells is not None
+    assert with_cells.cells.volume == 1
 
 
 def test_stamina_finds_full_hours_and_spares_bursts_repeats_and_the_trusted() -> None:

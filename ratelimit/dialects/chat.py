@@ -119,6 +119,9 @@ def last_turn(
     What comes after it without words of its own, an image, belongs to it; without any words the last image is the turn.
     Tool results say nothing. What comes before the last turn is a courtesy: what of it cannot be read is passed over.
     """
+    if len(indices) == 1:  # most requests
+        only = _heard(messages, indices[0], hear, place)
+        return only if only.says else None, ()
     found: list[Said] = []
     at = -1  # where in what was found the last turn with words stands
     for index in reversed(indices):
@@ -144,7 +147,7 @@ def last_turn(
     return turn, tuple([one.payload if one.media or one.tokens else one.text for one in before[:EARLIER]])
 
 
-def _heard(messages: Sequence[Spoken], index: int, hear: Callable[[Spoken], Said], place: str) -> Said:
+def _heard(messages: Sequence[T], index: int, hear: Callable[[T], Said], place: str) -> Said:
     try:
         return hear(messages[index])
     except msgspec.ValidationError as error:

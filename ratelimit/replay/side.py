@@ -138,7 +138,7 @@ class Side:
                 return _refused(Cause.UNREADABLE, str(reading.problem), reading.detail)
         again = self._engine.recall(policy, request, principal, now=case.now)
         if again is not None:
-            decision = again.seen(case.now)
+            decision = again.seen(case.now, remaining=False)  # nobody is shown what remains
             self.tally.again(decision)
             return decision
         plan = self._engine.plan(policy, request, principal, body=case.body, now=case.now)

@@ -10,12 +10,16 @@ import msgspec
 from ratelimit.replay.errors import OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import BinaryIO
 
-    from ratelimit.decision import Decision
+    from ratelimit.decision import Decision, Reason
 
 _BUFFER = 1 << 18
 _TIERS = ("clear", "watch", "soft", "hard")
+
+#: Principals whose last reasons are kept in words.
+_MOST_TOLD = 1 << 14
 
 
 class Line(msgspec.Struct, gc=False):
@@ -53,12 +57,25 @@ class Sink:
         self._encode = msgspec.json.Encoder().encode_into
         self._buffer = bytearray()
         self._closed = False
+        self._told: dict[str, tuple[Sequence[Reason], tuple[str, ...]]] = {}
 
     def put(self, at: float, principal: str, decision: Decision) -> None:
         """Write what was decided about a request."""
-        reasons = tuple([f"{reason.cause}: {reason.detail}" for reason in decision.reasons])
         self._put(Line(at, principal, not decision.refused, _TIERS[decision.tier], decision.evidence,
-                       tuple(decision.cohorts), reasons, decision.retry_after))
+                       tuple(decision.cohorts), self._told_of(principal, decision), decision.retry_after))
+
+    def _told_of(self, principal: str, decision: Decision) -> tuple[str, ...]:
+        """Return the reasons in words; those of a refusal that is given again are known."""
+        if not decision.reasons:
+            return ()
+        known = self._told.get(principal)
+        if known is not None and known[0] is decision.reasons:
+            return known[1]
+        told = tuple([f"{reason.cause}: {reason.detail}" for reason in decision.reasons])
+        if len(self._told) >= _MOST_TOLD:
+            self._told.clear()
+        self._told[principal] = decision.reasons, told
+        return told
 
     def skip(self, why: str) -> None:
         """Write the line that answers one which was not decided, so that line N still answers line N."""

@@ -56,6 +56,7 @@ class Tally:
         self.cohorts: dict[bytes, Pool] = {}
         self._most = most
         self._refused_by: dict[str, Sequence[Pool]] = {}
+        self._whys: dict[str, tuple[Sequence[Reason], frozenset[str], frozenset[str]]] = {}
         self._gone: dict[Tier, Distinct] = {}
 
     def add(self, principal: str, decision: Decision) -> None:
@@ -125,8 +126,21 @@ class Tally:
         seen.refused += 1
         if seen.causes is None:
             seen.causes = {}
-        _count(seen.causes, {_why(reason) for reason in decision.reasons})
-        _count(self.causes, {reason.cause.value for reason in decision.reasons})
+        whys, causes = self._why(decision)
+        _count(seen.causes, whys)
+        _count(self.causes, causes)
+
+    def _why(self, decision: Decision) -> tuple[frozenset[str], frozenset[str]]:
+        """Return what a refusal counts as, for its principal and in all; of one that is given again it is known."""
+        known = self._whys.get(decision.principal)
+        if known is not None and known[0] is decision.reasons:
+            return known[1], known[2]
+        whys = frozenset([_why(reason) for reason in decision.reasons])
+        causes = frozenset([reason.cause.value for reason in decision.reasons])
+        if len(self._whys) >= self._most:
+            self._whys.clear()
+        self._whys[decision.principal] = decision.reasons, whys, causes
+        return whys, causes
 
     def _make_space(self) -> None:
         """Forget half of the principals, those that matter least and were seen first; only their number is kept."""

@@ -23,7 +23,10 @@ class Bet(NamedTuple):
 
 
 class PrincipalSignal(Protocol):
-    """A bet on one principal's own stream of prompts."""
+    """A bet on one principal's own stream of prompts.
+
+    One that looks at ``own.cells`` has an attribute ``counts_cells = True``; without such a signal none are counted.
+    """
 
     @property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ratelimit.errors import refuse_invalid
 from ratelimit.sketches import cell_of
@@ -28,9 +28,10 @@ class Coverage:
         wide:    p1 = (1 + hi) / 2     new: p1 / hi     seen before: (1 - p1) / (1 - hi)
         narrow:  p1 = lo / 2           new: p1 / lo     seen before: (1 - p1) / (1 - lo)
 
-    each of expectation at most one inside the null. Both sides are watched, as two signals: published campaigns cover
-    more cells than honest people or, in 11 of 14 sets, fewer. Because batch jobs and single-purpose bots are at both
-    ends too, the default ceiling lets coverage put a principal on watch and never tighten it alone.
+    each of expectation at most one inside the null. Both sides can be watched, as two signals: published campaigns
+    cover more cells than honest people or, in 11 of 14 sets, fewer. Batch jobs and single-purpose bots are at both ends
+    too: in measurements it told no campaign from honest principals of equal volume. So it is not among a policy's
+    default signals, and the default ceiling lets it put a principal on watch and never tighten it alone.
 
     side     ``wide`` or ``narrow``.
     honest   rows (volume, lo, hi) by rising volume: the row with the largest volume not above n holds at n; below the
@@ -43,6 +44,7 @@ class Coverage:
     side: Literal["wide", "narrow"]
     honest: tuple[tuple[int, float, float], ...] = HONEST
     ceiling: float = 3.5
+    counts_cells: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         problems = []

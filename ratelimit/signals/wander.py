@@ -24,7 +24,8 @@ class Wander:
 
         loose: p1 / p0        not: (1 - p1) / (1 - p0)
 
-    of expectation at most one inside the null. A single account that walks through a list as it stands is loose nearly
+    of expectation at most one inside the null. While the principal is tightened, its volume is not looked at: what is
+    refused hides how much it asks. A single account that walks through a list as it stands is loose nearly
     always. One that puts a fixed wording around it is not: it looks like a batch job, and this signal does not see it.
 
     volume   prompts a day, as an average over about a day; 1 or more.
@@ -63,7 +64,9 @@ class Wander:
         """Return the natural log of the factor of this prompt, judged by the past alone; 0.0 for no bet."""
         if own.pace is None or own.past is None or len(own.past) < 2 or features.fingerprint is None:
             return 0.0
-        if features.continues or features.public or own.pace.per_day(features.now) + 1.0 < self.volume:
+        if features.continues or features.public:
+            return 0.0
+        if not features.tight and own.pace.per_day(features.now) + 1.0 < self.volume:
             return 0.0
         if self._loose(features, own):
             return math.log(self.p1 / self.p0)

@@ -75,7 +75,7 @@ class Lens:
         """
         self._weights[self._shown] = 0
         if len(words) > FINGERPRINT_WORDS:
-            heaviest = np.argpartition(weights, -FINGERPRINT_WORDS)[-FINGERPRINT_WORDS:]
+            heaviest = weights.argpartition(-FINGERPRINT_WORDS)[-FINGERPRINT_WORDS:]
             words, weights = words[heaviest], weights[heaviest]
         squares = weights * weights
         total = float(squares.dot(_ONES[: len(squares)]))

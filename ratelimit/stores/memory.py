@@ -103,7 +103,7 @@ class MemoryStore:
         move(profile, fold.moves, terms, now)
         profile.remember(fold.digest, fold.pieces)
         for features in fold.features:
-            profile.learn(features)
+            profile.learn(features, cells=terms.cells)
             self.lexicon.learn(features.ids)
         if profile.held_at is None:
             profile.held_at = fold.charges.held_at

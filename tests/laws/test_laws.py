@@ -194,6 +194,23 @@ def test_forgiving(play: Callable[..., Any], writer: Callable[..., Any]) -> None
     assert all(run(account, "back again").tier is Tier.CLEAR for account in accounts)
 
 
+def test_evidence_does_not_fade_while_a_tightened_principal_goes_on(
+    play: Callable[..., Any], writer: Callable[..., Any]
+) -> None:
+    """One account that walks through a list, once tightened, stays so as long as it asks, and is forgiven after."""
+    run, write, who = play(), writer(8), Principal(id="walker")
+    tiers = []
+    for number in range(6000):
+        run.clock.advance(86.4)
+        tiers.append(run(who, f"{write.harvest()} {write.harvest()} {number}").tier)
+    first = next(number for number, tier in enumerate(tiers) if tier >= Tier.SOFT)
+
+    assert first < 1500
+    assert min(tiers[first:]) >= Tier.SOFT
+    run.clock.advance(run.policy.ladder.forgives_after.total_seconds())
+    assert run(who, "anything else").tier is Tier.CLEAR
+
+
 def test_isolated(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
     """A principal that shares no cohort with a harvest is decided as if the harvest did not exist."""
     alone, crowded = play(SMALL), play(SMALL)
