@@ -7,7 +7,7 @@ Honest principals keep their whole budget. A harvest of the model loses it as on
 
 from ratelimit.budget import Budget
 from ratelimit.clock import Clock, ManualClock, SystemClock
-from ratelimit.cohort import ByLink, ByShape, ByTemplate, CohortRule
+from ratelimit.cohort import ByLink, ByShape, ByTemplate, CohortRule, Everyone
 from ratelimit.decision import Cause, Decision, Mode, Reason, Remaining, Tier
 from ratelimit.dialects import (
     DEFAULT_DIALECTS,
@@ -41,7 +41,7 @@ from ratelimit.evidence import Ladder
 from ratelimit.identify import APIKey, ClientIP, EndUser, FirstOf, Header, Resolver
 from ratelimit.middleware import RateLimitMiddleware
 from ratelimit.policy import Policy
-from ratelimit.presumption import Presumption
+from ratelimit.presumption import Caution, Presumption
 from ratelimit.principal import Principal
 from ratelimit.prompt import Prompt, Reading, Unreadable
 from ratelimit.request import Request
@@ -60,6 +60,7 @@ __all__ = [  # noqa: RUF022 (in the plain order that a test holds it to)
     "ByShape",
     "ByTemplate",
     "Cause",
+    "Caution",
     "ClientIP",
     "Clock",
     "Cohere",
@@ -71,6 +72,7 @@ __all__ = [  # noqa: RUF022 (in the plain order that a test holds it to)
     "Dialect",
     "DiscoveryError",
     "EndUser",
+    "Everyone",
     "FirstOf",
     "Form",
     "Gemini",

@@ -9,7 +9,7 @@ from ratelimit import gcra
 from ratelimit.charges import Admission, Seat, Write
 from ratelimit.decision import Cause, Reason, Remaining, Tier
 from ratelimit.evidence import LN10
-from ratelimit.ledger import evidence_of, guests_of, keep, stood_at, tier_of
+from ratelimit.ledger import cohort_tier, evidence_of, guests_of, keep, sticky, stood_at, tier_of
 from ratelimit.profile import CohortProfile, Empty
 
 if TYPE_CHECKING:
@@ -103,10 +103,12 @@ def refuses(charges: Charges, account: Account, *, shared: bool, now: float) -> 
     terms, known = charges.terms, account.empty
     if known is not None and now < known.settled_until and known.terms is terms and known.costs == charges.costs:
         return max(0.0, known.refuses_until - now)
-    tier = tier_of(account, terms, terms.cohort_signals if shared else terms.signals, now)
+    if isinstance(account, CohortProfile):
+        tier, trust = cohort_tier(account, terms, now), account.trust
+    else:
+        tier, trust = tier_of(account, terms, terms.signals, now), 0.0
     if shared and tier < Tier.SOFT:
         return 0.0
-    trust = account.trust if isinstance(account, CohortProfile) else 0.0
     wait = max([grant.retry_after for grant in _grants(account, charges, tier, now, trust=trust)])
     if wait:
         # From *grace* on the evidence fades, and the tier and the refill with it.
@@ -137,22 +139,29 @@ def _seat(
     careful, typical = careful / LN10, typical / LN10
     evidence = 0.0 if cohort is None else evidence_of(cohort, terms, terms.cohort_signals, now)
     tier, cleared = terms.ladder.tier(evidence), typical <= presumption.cleared
+    if cohort is not None:
+        tier = sticky(cohort, tier)
     held = firm = guest = False
+    patience = ref.caution.patience
     hears = math.inf
     if cohort is not None and tier >= Tier.SOFT and not cleared:
         if charges.trusted:
-            held = firm = careful >= presumption.trusted
-            hears = presumption.hears_after(careful, presumption.trusted)
+            held_at = presumption.trusted + patience
+            held = firm = careful >= held_at
+            hears = presumption.hears_after(careful, held_at)
         else:
-            held_at = _held_at(charges, mine, continues=continues)
+            held_at = _held_at(charges, mine, continues=continues) + patience
             firm = not ref.presumed or typical >= held_at
-            guest = not firm and guests_of(cohort, presumption, now) <= presumption.guests_at_once - 1
-            held = not guest
+            held = firm
+            if not firm and not patience:
+                guest = guests_of(cohort, presumption, now) <= presumption.guests_at_once - 1
+                held = not guest
             if ref.presumed:
                 hears = presumption.hears_after(typical, held_at)
     spoken = careful >= presumption.outspoken
     shown = Tier.CLEAR if not held else tier if spoken or tier < Tier.SOFT else Tier.SOFT
-    counts = not cleared and (held if tier >= Tier.SOFT else not spoken)
+    carried = cohort is not None and cohort.outspoken >= presumption.carried_by
+    counts = not cleared and (held if tier >= Tier.SOFT else carried or not spoken)
     return Seat(evidence, tier, cleared, held, firm, guest, shown, hears, counts)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from ratelimit.errors import refuse_invalid
+from ratelimit.presumption import Caution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +23,15 @@ _SYSTEM = 2048
 _OPENING = 256
 
 
+#: What is asked of one who is tied to the others by nothing.
+_AMONG_ALL = Caution(patience=1.0, volume=60.0, settling=timedelta(hours=8))
+
+
 class CohortRule(Protocol):
     """Names what one request may share with others, as (kind, value) pairs; hashed before anything stores it.
 
-    A value makes a cohort once it was met in answered requests of two principals.
+    A value makes a cohort once it was met in answered requests of two principals. A rule that ties by little has an
+    attribute ``caution`` besides, a ``Caution``.
     """
 
     @property
@@ -117,3 +124,23 @@ class ByLink:
 
     def _ties(self, kind: str) -> bool:
         return kind in self.kinds if self.kinds is not None else kind not in self.except_
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Everyone:
+    """All principals: what ties a harvest whose accounts share no shape, no network and no payment.
+
+    Whoever asks little and never comes back to itself, but asks what others of that kind ask, is found here. Honest
+    principals soon clear themselves; so who is left is the harvest, as long as that is a fair share of the newcomers.
+    As the members have nothing else in common, much is asked of their own behaviour before any is held (``caution``):
+    one decade more than elsewhere, known for eight hours or more, and asking less than 60 prompts a day. Who asks more
+    is left to the signals that watch each principal alone.
+    """
+
+    caution: Caution = _AMONG_ALL
+    presumed: bool = True
+
+    def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:  # noqa: ARG002 (the protocol's)
+        """Yield the one cohort; none for a body that was not read."""
+        if request.reading.prompts:
+            yield "everyone", ""

@@ -22,7 +22,7 @@ import msgspec
 from ratelimit.charges import BudgetTerms, Charges, Terms
 from ratelimit.decision import Decision, Tier
 from ratelimit.ledger import evidence_by_signal
-from ratelimit.observation import CohortRef, Features
+from ratelimit.observation import NO_CAUTION, CohortRef, Features
 from ratelimit.once import Once
 from ratelimit.principal import Principal, keyed
 from ratelimit.refusals import Refusals
@@ -45,8 +45,6 @@ MOST_PROMPTS = 64
 RERUN = 0.95
 
 _64_BITS = (1 << 64) - 1
-
-_PRESUMED, _NOT_PRESUMED = "+", "-"
 
 _log = logging.getLogger("ratelimit")
 
@@ -80,7 +78,7 @@ class Engine:
         self._lens = Lens()
         self._terms = {policy.name: _terms(policy) for policy in policies}
         self._keys = {policy.name: Once(partial(keyed, secret, f"{policy.name}\x1fprincipal")) for policy in policies}
-        self._refs = {policy.name: Once(partial(_ref, secret, policy.name)) for policy in policies}
+        self._refs = {policy.name: Once(partial(_ref, secret, policy)) for policy in policies}
         self._refusals = Refusals()
 
     def recall(self, policy: Policy, request: Request, principal: Principal, *, now: float) -> Refusal | None:
@@ -237,10 +235,9 @@ class Engine:
         self, policy: Policy, request: Request, principal: Principal
     ) -> tuple[tuple[CohortRef, ...], tuple[int, ...]]:
         refs, shares, named, shared = [], [], self._refs[policy.name], self._lexicon.shared
-        for grouping in policy.cohorts:
-            presumed = _PRESUMED if grouping.presumed else _NOT_PRESUMED
+        for number, grouping in enumerate(policy.cohorts):
             for kind, value in grouping.of(request, principal):
-                ref = named.of(f"{presumed}{kind}\x1f{value}")
+                ref = named.of(f"{number}\x1f{kind}\x1f{value}")
                 shares.append(ref.tag)
                 # What nobody else came with makes no cohort: most openings and links are nobody else's.
                 if shared.by_several(ref.tag) and ref not in refs:
@@ -251,9 +248,12 @@ class Engine:
         return _digest(self._secret, text.encode("utf-8", "surrogatepass"))
 
 
-def _ref(secret: bytes, policy: str, named: str) -> CohortRef:
-    kind, _, value = named[1:].partition("\x1f")
-    return CohortRef(kind, keyed(secret, f"{policy}\x1fcohort\x1f{kind}", value), named[0] == _PRESUMED)
+def _ref(secret: bytes, policy: Policy, named: str) -> CohortRef:
+    """Return the cohort that *named* stands for: the number of its rule, its kind and its value."""
+    number, kind, value = named.split("\x1f", 2)
+    rule = policy.cohorts[int(number)]
+    key = keyed(secret, f"{policy.name}\x1fcohort\x1f{kind}", value)
+    return CohortRef(kind, key, rule.presumed, getattr(rule, "caution", NO_CAUTION))
 
 
 def _digest(secret: bytes, data: bytes) -> int:

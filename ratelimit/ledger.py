@@ -39,6 +39,20 @@ def tier_of(account: Account, terms: Terms, signals: tuple[str, ...], now: float
     return terms.ladder.tier(evidence_of(account, terms, signals, now))
 
 
+def cohort_tier(cohort: CohortProfile, terms: Terms, now: float) -> Tier:
+    """Return the tier of a *cohort* at *now*."""
+    return sticky(cohort, tier_of(cohort, terms, terms.cohort_signals, now))
+
+
+def sticky(cohort: CohortProfile, tier: Tier) -> Tier:
+    """Return the *tier* of a cohort, as its evidence has it, or soft if it was tightened and is not let go yet.
+
+    Evidence that hovers about the step would open the budget again and again, so a cohort that was tightened is let go
+    only once its evidence is below the tier watch.
+    """
+    return Tier.SOFT if tier is Tier.WATCH and cohort.tight else tier
+
+
 def evidence_by_signal(account: Account, ladder: Ladder, now: float) -> dict[str, float]:
     """Return log10 of the evidence that each signal holds against an *account*, faded as above."""
     idle = now - account.active_at

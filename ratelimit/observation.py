@@ -6,11 +6,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ratelimit.presumption import Caution
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ratelimit.sketches import Fingerprint, Lens, Nearest
+
+
+#: What most cohorts have.
+NO_CAUTION = Caution()
 
 
 class Features(msgspec.Struct, kw_only=True, gc=False):
@@ -54,6 +60,7 @@ class CohortRef(msgspec.Struct, frozen=True, gc=False):
     kind      the kind of what is shared.
     key       what is shared, hashed; 16 bytes.
     presumed  whether a newcomer counts as innocent when the cohort is tightened.
+    caution   what it must mind.
     label     what decisions call it; made of the others.
     tag       64 bits of the key.
     """
@@ -61,6 +68,7 @@ class CohortRef(msgspec.Struct, frozen=True, gc=False):
     kind: str
     key: bytes
     presumed: bool = True
+    caution: Caution = NO_CAUTION
     label: str = ""
     tag: int = 0
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ratelimit.budget import Budget, name_problems
-from ratelimit.cohort import ByLink, ByShape, ByTemplate, CohortRule
+from ratelimit.cohort import ByLink, ByShape, ByTemplate, CohortRule, Everyone
 from ratelimit.decision import Mode
 from ratelimit.dialects import DEFAULT_DIALECTS, Dialect
 from ratelimit.errors import refuse_invalid
@@ -66,7 +66,7 @@ class Policy:
     budgets: tuple[Budget, ...] = (_HOUR,)
     signals: tuple[PrincipalSignal, ...] = (Wander(), Stamina())
     cohort_signals: tuple[CohortSignal, ...] = (Affinity(),)
-    cohorts: tuple[CohortRule, ...] = (ByShape(), ByTemplate(), ByLink())
+    cohorts: tuple[CohortRule, ...] = (ByShape(), ByTemplate(), ByLink(), Everyone())
     ladder: Ladder = Ladder()
     presumption: Presumption = Presumption()
     trust: Trust = Trust()

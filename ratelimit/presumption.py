@@ -14,6 +14,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Caution:
+    """What a cohort must mind that ties its members by little or nothing.
+
+    patience  by how much more, in decades, a member's own behaviour must say before it is held there; 0 or more. Above
+              0 such a cohort has no guests, who is not held is simply free; and while it is tightened only members
+              whose own standing is at least *patience* teach it what a harvest asks.
+    volume    prompts a day from which on a member is cleared there; above 0. Whoever asks much does not hide in a
+              crowd, and is judged for itself.
+    settling  how long a member is known before it is judged there; not negative.
+    """
+
+    patience: float = 0.0
+    volume: float = math.inf
+    settling: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not 0 <= self.patience < math.inf:
+            problems.append(f"patience: must be 0 or more, got {self.patience!r}")
+        if not self.volume > 0:
+            problems.append(f"volume: must be above 0, got {self.volume!r}; to judge nobody leave the rule out")
+        if self.settling < timedelta(0):
+            problems.append(f"settling: must not be negative, got {self.settling!r}")
+        refuse_invalid("Caution", problems)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Presumption:
     """How much a member's own behaviour must say before it is *held*: before it shares a tightened cohort's budget.
 
@@ -33,6 +60,8 @@ class Presumption:
     trusted     the careful standing from which even a trusted member is held.
     outspoken   the careful standing from which a member's bets no longer move the cohort's evidence, so that no account
                 carries it alone; and from which a held member's decisions say hard where the cohort is.
+    carried_by  how many outspoken members a cohort must have for their bets to move its evidence all the same: so many
+                carry it together. 1 or more.
     floor       the least standing that is kept, so that nobody is cleared for ever.
     ceiling     the most.
     hearing     a held member that was not answered for hearing * 100^x * 10^y is answered once, so that it can show
@@ -52,8 +81,9 @@ class Presumption:
     continuing: float = 3.0
     trusted: float = 2.0
     outspoken: float = 1.0
+    carried_by: int = 5
     floor: float = -3.0
-    ceiling: float = 3.0
+    ceiling: float = 4.0
     hearing: timedelta = timedelta(hours=24)
     guests_per_day: int = 100
     guests_at_once: int = 4000
@@ -73,7 +103,7 @@ class Presumption:
             problems.append(f"hearing: must be a positive timedelta, got {self.hearing!r}")
         problems.extend(
             f"{field}: must be at least 1, got {value!r}"
-            for field in ("guests_per_day", "guests_at_once") if (value := getattr(self, field)) < 1
+            for field in ("guests_per_day", "guests_at_once", "carried_by") if (value := getattr(self, field)) < 1
         )
         refuse_invalid("Presumption", problems)
 

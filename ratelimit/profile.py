@@ -178,16 +178,20 @@ class CohortProfile(Account):
 
     past     a sample of its uncleared members' fingerprints; ``None`` while it has one member.
     members  principals that were ever learned in it (one that was forgotten and came back counts again).
+    outspoken  of these, how many are (see ``Presumption``).
+    tight    whether it was tightened, and not let go since.
     trust    the summed trust of the members that are neither trusted nor cleared.
     guests   requests of guests that stand against it, at *guests_at* (Unix seconds).
     """
 
-    __slots__ = ("guests", "guests_at", "members", "past", "trust")
+    __slots__ = ("guests", "guests_at", "members", "outspoken", "past", "tight", "trust")
 
     def __init__(self, now: float) -> None:
         super().__init__(now)
         self.past: CohortPast | None = None
         self.members = 0
+        self.outspoken = 0
+        self.tight = False
         self.trust = 0.0
         self.guests = 0.0
         self.guests_at = now

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ratelimit.evidence import LN10
+from ratelimit.observation import NO_CAUTION
 from ratelimit.stores import CohortFold
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 #: The typical standing below which a member is looked at every fourth time, by a fair draw: natural log of 10^-2.
 _LONG_CLEARED = -2.0 * LN10
+
+#: What clears a member of whatever standing: natural log.
+_CLEARS = -100.0 * LN10
 
 
 class Seating:
@@ -38,6 +42,8 @@ class Seating:
             self._moves += tuple([
                 (signal.name, -back, signal.ceiling) for signal in signals if (back := signal.takes_back(features))
             ])
+        if not self._judges(features, profile):
+            return
         if self._cohort is None or (self._long_cleared and features.draw & 3):  # a look now and then will do
             return
         for signal in signals:
@@ -47,6 +53,18 @@ class Seating:
                     self._moves += ((signal.name, bet.careful, signal.ceiling),)
                 self._careful += bet.careful
                 self._typical += bet.typical
+
+    def _judges(self, features: Features, profile: PrincipalProfile) -> bool:
+        """Say whether the cohort's caution lets the member be judged; one that asks much is cleared."""
+        caution, pace = self._ref.caution, profile.pace
+        if caution is NO_CAUTION:
+            return True
+        if pace is None or features.now - pace.began_at < caution.settling.total_seconds():
+            return False
+        if pace.rate(features.now) < caution.volume:
+            return True
+        self._careful = self._typical = _CLEARS
+        return False
 
     def fold(self) -> CohortFold:
         """Say what the cohort is to learn."""

@@ -51,7 +51,7 @@ def crowd(prompts: list[list[int]], tag: int | None = None) -> CohortProfile:
     profile = CohortProfile(0.0)
     profile.members = 2
     for number, words in enumerate(prompts):
-        profile.learn(features(words, 100 + number % 7 if tag is None else tag, number))
+        profile.learn(features(words, 100 + number // 2 if tag is None else tag, number))
     return profile
 
 

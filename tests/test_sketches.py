@@ -30,6 +30,7 @@ from ratelimit.sketches import (
     cell_of,
     hour_of,
 )
+from ratelimit.sketches.past import MOST_OF_ONE
 from ratelimit.sketches.words import WINDOW, WORD_IDS
 
 SECRET = b"0123456789abcdef"
@@ -335,12 +336,21 @@ def test_strangers_are_never_oneself(tags: list[int], draw: int) -> None:
     under(lens, own)
     many, nearest = past.against(1, lens, least=1)
 
-    assert len(past) == min(len(tags), COHORT_PAST)
-    assert many <= len(past)
+    assert len(past) == sum(min(tags.count(tag), MOST_OF_ONE) for tag in set(tags))
+    assert many == len(past) - min(tags.count(1), MOST_OF_ONE)
     assert nearest.contained < 0.1
     assert past.against(1, lens, least=many + 1) == (0, (0.0, 0.0))
-    if len(tags) <= COHORT_PAST:
-        assert many == sum(tag != 1 for tag in tags)
+
+
+def test_a_cohorts_past_is_bounded_and_shared_out() -> None:
+    """It holds so many prompts, however many members there are, and of no member more than two."""
+    past, (kept,) = CohortPast(), prints(1)
+    for number in range(500):
+        past.learn(kept, number // 5, number * 2654435761)
+
+    assert len(past) == COHORT_PAST
+    held = [int(tag) for tag in past._tags]
+    assert max(held.count(tag) for tag in held) <= MOST_OF_ONE
 
 
 @given(cells=st.lists(st.integers(0, CELLS - 1), max_size=300))

@@ -12,7 +12,7 @@ from ratelimit.decision import Tier
 from ratelimit.errors import PolicyError
 from ratelimit.evidence import Ladder
 from ratelimit.policy import Policy
-from ratelimit.presumption import Presumption
+from ratelimit.presumption import Caution, Presumption
 from ratelimit.principal import Principal
 from ratelimit.signals import Affinity, Coverage, Stamina, Wander
 from ratelimit.stores import MemoryStore
@@ -58,7 +58,11 @@ def test_a_budget_names_every_field_that_is_wrong() -> None:
         (Affinity, {"least": 9}, "Affinity.least"),
         (Affinity, {"public": 1.5}, "Affinity.public"),
         (Presumption, {"cleared": 0.5}, "Presumption.floor"),
-        (Presumption, {"young": 4.0}, "Presumption.young"),
+        (Presumption, {"young": 5.0}, "Presumption.young"),
+        (Presumption, {"carried_by": 0}, "Presumption.carried_by"),
+        (Caution, {"patience": -1.0}, "Caution.patience"),
+        (Caution, {"volume": 0.0}, "Caution.volume"),
+        (Caution, {"settling": timedelta(hours=-1)}, "Caution.settling"),
         (Presumption, {"guests_per_day": 0}, "Presumption.guests_per_day"),
         (Presumption, {"settled_after": timedelta(0)}, "Presumption.settled_after"),
         (Wander, {"p0": 0.9}, "Wander.p0"),

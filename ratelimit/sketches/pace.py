@@ -23,22 +23,35 @@ class Hour(NamedTuple):
 
 
 class Pace:
-    """Prompts a day, as an average that forgets by a factor of e a day, and the current clock hour."""
+    """Prompts a day, as an average that forgets by a factor of e a day, and the current clock hour.
 
-    __slots__ = ("_at", "_per_day", "hour")
+    began_at  the first prompt, Unix seconds; infinite before.
+    """
+
+    __slots__ = ("_at", "_per_day", "began_at", "hour")
 
     def __init__(self) -> None:
         self._at = 0.0
         self._per_day = 0.0
+        self.began_at = math.inf
         self.hour = Hour(-1, 0, 0)
 
     def per_day(self, now: float) -> float:
         """Return prompts a day at *now* (Unix seconds), 0 or more."""
         return self._per_day * math.exp(-max(0.0, now - self._at) / _DAY)
 
+    def rate(self, now: float) -> float:
+        """Return prompts a day at *now*, as ``per_day``, but made up for the days before it began.
+
+        rate = per_day / (1 - e^-age),    age in days since the first prompt
+        """
+        age = (now - self.began_at) / _DAY
+        return self.per_day(now) / -math.expm1(-age) if age > 0 else 0.0
+
     def learn(self, now: float, *, repeats: bool) -> None:
         """Count one prompt at *now*."""
         self._per_day = self.per_day(now) + 1.0
+        self.began_at = min(self.began_at, now)
         self._at = max(self._at, now)
         number = hour_of(now)
         before = self.hour if self.hour.number == number else Hour(number, 0, 0)

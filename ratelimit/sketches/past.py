@@ -20,6 +20,9 @@ OWN_PAST = 8
 COHORT_PAST = 64
 
 
+#: Prompts of one member that a cohort's profile holds at most: whoever asks much does not fill it.
+MOST_OF_ONE = 2
+
 #: Nothing near.
 NOWHERE = Nearest(0.0, 0.0)
 
@@ -77,9 +80,14 @@ class CohortPast:
     def learn(self, fingerprint: Fingerprint, tag: int, draw: int) -> None:
         """Put a member's *fingerprint* in: into a free place, or in place of the one that *draw* chooses.
 
-        *draw* is any number of 0 or more that the caller makes from a keyed hash: no state, so replay is exact.
+        A member that has ``MOST_OF_ONE`` already gives one of its own for it. *draw* is any number of 0 or more that
+        the caller makes from a keyed hash: no state, so replay is exact.
         """
-        at = self._size if self._size < COHORT_PAST else draw % COHORT_PAST
+        own = (self._tags[: self._size] == tag).nonzero()[0]
+        if len(own) >= MOST_OF_ONE:
+            at = int(own[draw % len(own)])
+        else:
+            at = self._size if self._size < COHORT_PAST else draw % COHORT_PAST
         self._words[at] = fingerprint.words
         self._scales[at] = fingerprint.scale
         self._tags[at] = tag

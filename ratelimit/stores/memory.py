@@ -11,7 +11,7 @@ from ratelimit.clock import Clock, SystemClock
 from ratelimit.decision import Tier
 from ratelimit.errors import refuse_invalid
 from ratelimit.evidence import LN10
-from ratelimit.ledger import drain_pool, inherit, move, stand, tier_of
+from ratelimit.ledger import cohort_tier, drain_pool, inherit, move, stand, tier_of
 from ratelimit.profile import CohortProfile, PrincipalProfile
 from ratelimit.sketches import Lexicon
 from ratelimit.stores.base import Charged, CohortFold, Fold
@@ -127,7 +127,9 @@ class MemoryStore:
         cohort.members += joins
         standing, presumption = profile.stand(ref), terms.presumption
         counted = not joins and standing.typical > presumption.cleared * LN10  # among the uncleared, so far
+        spoke = not joins and standing.careful >= presumption.outspoken * LN10
         cleared = stand(standing, learned.careful, learned.typical, presumption)
+        cohort.outspoken += (standing.careful >= presumption.outspoken * LN10) - spoke
         if counted is cleared and fold.trust:
             cohort.trust += -fold.trust if cleared else fold.trust
             cohort.empty = None
@@ -135,18 +137,19 @@ class MemoryStore:
         if cleared and standing.drawn:  # a guest that clears itself gives back what it drew
             cohort.guests = max(0.0, cohort.guests - standing.drawn)
             standing.drawn = 0
+        cohort.tight = cohort.tight and cohort_tier(cohort, terms, now) >= Tier.SOFT  # it may have faded since
         move(cohort, learned.moves, terms, now)
-        if not cleared:  # what cleared members ask says nothing of the others
+        # What cleared members ask says nothing of the others; nor does, where all are members, what newcomers ask.
+        if not cleared and not (cohort.tight and standing.typical < ref.caution.patience * LN10):
             for features in fold.features:
                 cohort.learn(features)
         room = _cohort_room(cohort, terms, now)
+        if room == _TIGHT and not cohort.tight:
+            drain_pool(cohort, terms, now)
+        cohort.tight = room == _TIGHT
         if room != self._cohorts.room_of(ref.key):
             self._cohorts.put(ref.key, cohort, room=room, now=now)
-            if room == _TIGHT:
-                self._tight.add(ref.key)
-                drain_pool(cohort, terms, now)
-            else:
-                self._tight.discard(ref.key)
+        (self._tight.add if cohort.tight else self._tight.discard)(ref.key)
 
     def _tight_ones(
         self, charges: Charges, mine: PrincipalProfile, now: float
@@ -180,7 +183,9 @@ class MemoryStore:
             found = CohortProfile(now)
             inherit(found, left, terms, terms.cohort_signals)
             drain_pool(found, terms, now)
-            self._cohorts.put(ref.key, found, room=_cohort_room(found, terms, now), now=now)
+            room = _cohort_room(found, terms, now)
+            found.tight = room == _TIGHT
+            self._cohorts.put(ref.key, found, room=room, now=now)
             self._tight.add(ref.key)
         return found
 
@@ -199,6 +204,6 @@ def _room(profile: PrincipalProfile, terms: Terms, now: float) -> int:
 
 
 def _cohort_room(cohort: CohortProfile, terms: Terms, now: float) -> int:
-    if tier_of(cohort, terms, terms.cohort_signals, now) >= Tier.SOFT:
+    if cohort_tier(cohort, terms, now) >= Tier.SOFT:
         return _TIGHT
     return _KNOWN if cohort.members > 1 else _NEW

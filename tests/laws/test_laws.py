@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ratelimit.budget import Budget
+from ratelimit.cohort import Everyone
 from ratelimit.decision import Cause, Tier
 from ratelimit.policy import Policy
 from ratelimit.principal import Principal
@@ -134,6 +135,51 @@ def test_honest_people_of_one_shape_keep_their_budget(play: Callable[..., Any], 
         tight += decision.tier >= Tier.SOFT
 
     assert (refused, tight) == (0, 0)
+
+
+def strangers(many: int) -> list[tuple[Principal, str]]:
+    """Return *many* young accounts that share nothing, each with a system text, a network and a payment of its own."""
+    return [(Principal(id=f"x{number}", since=START - DAY, links={"network": f"n{number}", "payment": f"c{number}"}),
+             f"You are the assistant of firm {number}.") for number in range(many)]
+
+
+@pytest.mark.parametrize("among_all", [True, False])
+def test_a_harvest_whose_accounts_share_nothing_is_found_among_all(
+    among_all: bool, play: Callable[..., Any], writer: Callable[..., Any]
+) -> None:
+    """Forty accounts without a tie are held together if all are a cohort, and pass if not; people lose nothing."""
+    rules = Policy().cohorts
+    run = play(Policy(cohorts=rules if among_all else tuple(r for r in rules if not isinstance(r, Everyone))))
+    write, rng = writer(1), random.Random(2)
+    accounts, people = strangers(40), [(who, system, write.person()) for who, system in strangers(70)[40:]]
+    answered, lost = [], 0
+    for _ in range(8000):
+        run.clock.advance(60)
+        if rng.random() < 0.7:
+            who, system = rng.choice(accounts)
+            answered.append(run(who, write.harvest(), system=system).allowed)
+        else:
+            who, system, ask = rng.choice(people)
+            lost += not run(who, ask(), system=system).allowed
+
+    assert lost == 0
+    assert (sum(answered[-1500:]) < 150) is among_all
+
+
+def test_who_asks_much_is_not_judged_among_all(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """A job of unlike items that asks 1,000 a day beside a harvest of strangers is left to other signals."""
+    run, write, rng = play(Policy(signals=())), writer(1), random.Random(3)
+    accounts, (job, system) = strangers(40), strangers(41)[40]
+    held = []
+    for _ in range(8000):
+        run.clock.advance(60)
+        if rng.random() < 0.6:
+            who, its = rng.choice(accounts)
+            run(who, write.harvest(), system=its)
+        else:
+            held.append(run(job, write.harvest(), system=system).allowed)
+
+    assert all(held)
 
 
 def test_who_is_held_is_heard_now_and_then(play: Callable[..., Any], writer: Callable[..., Any]) -> None:

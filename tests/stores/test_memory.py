@@ -159,7 +159,7 @@ def test_a_clock_that_steps_back_neither_refills_nor_stalls_for_ever(play: Calla
 
 
 def test_the_store_tells_what_it_holds(play: Callable[..., Any]) -> None:
-    """The representation shows live state; a shape becomes a cohort once two have come with it."""
+    """The representation shows live state; a shape, or all there are, make a cohort once two have come."""
     run = play()
     run("a", "text")
     alone = repr(run.store)
@@ -167,4 +167,4 @@ def test_the_store_tells_what_it_holds(play: Callable[..., Any]) -> None:
     run("a", "a third text")
 
     assert alone == "MemoryStore(principals=1, cohorts=0)"
-    assert repr(run.store) == "MemoryStore(principals=2, cohorts=1)"
+    assert repr(run.store) == "MemoryStore(principals=2, cohorts=2)"

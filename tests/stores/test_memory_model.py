@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from ratelimit.charges import BudgetTerms, Charges, Terms
 from ratelimit.decision import Tier
 from ratelimit.evidence import LN10, Ladder
-from ratelimit.observation import CohortRef, Features
-from ratelimit.presumption import Presumption
+from ratelimit.observation import NO_CAUTION, CohortRef, Features
+from ratelimit.presumption import Caution, Presumption
 from ratelimit.sketches import NOWHERE, Lens
 from ratelimit.stores import Charged, CohortFold, Fold, MemoryStore
 
@@ -31,14 +31,15 @@ TERMS = Terms(
         BudgetTerms(name="slow", quota=40, window=1000.0, burst=8.0, refill=0.04),
     ),
     ladder=Ladder(),
-    presumption=Presumption(),
+    presumption=Presumption(carried_by=2),
     signals=("alpha",),
     cohort_signals=("gamma",),
     longest=1000.0,
 )
 
 names = st.sampled_from(["ann", "bob", "cyd", "dan", "eve", "fay"])
-groups = st.sets(st.sampled_from(["red", "blue"]), max_size=2).map(sorted)
+groups = st.sets(st.sampled_from(["red", "blue", "grey"]), max_size=2).map(sorted)
+CAUTIONS = {"grey": Caution(patience=1.0)}
 bets = st.sampled_from([-1.5, 0.0, 0.5, 0.8, 2.5])
 units = st.sampled_from([0.0, 0.5, 1.0, 3.0, 5.0, 9.0])
 
@@ -64,6 +65,8 @@ class Tub:
         self.evidence = 0.0
         self.bet_at = -math.inf
         self.trust = 0.0
+        self.tight = False
+        self.outspoken: set[str] = set()
 
     def faded(self, now: float) -> float:
         """Return the decades of evidence that are left at *now*."""
@@ -72,7 +75,8 @@ class Tub:
 
     def tier(self, now: float) -> int:
         """Return 0 to 3."""
-        return sum(self.faded(now) >= step for step in (2.0, 4.0, 6.0))
+        tier = sum(self.faded(now) >= step for step in (2.0, 4.0, 6.0))
+        return 2 if self.tight and tier == 1 else tier  # a cohort is let go only once it is clear
 
     def bet(self, factor: float, now: float) -> None:
         """Let a bet of *factor* decades come out."""
@@ -99,13 +103,18 @@ class Model:
         careful, typical = self.standing.get((name, crowd), (0.0, 0.0))
         tier = self.crowds[crowd].tier(now) if crowd in self.crowds else 0
         cleared = typical <= -1.0
-        held = tier >= 2 and not cleared and (careful >= 2.0 if trusted else typical >= 0.7)
-        return tier, cleared, held, not cleared and careful < 1.0 and (held or tier < 2)
+        more = 1.0 if crowd == "grey" else 0.0
+        held = tier >= 2 and not cleared and (careful >= 2.0 + more if trusted else typical >= 0.7 + more)
+        carried = crowd in self.crowds and len(self.crowds[crowd].outspoken) >= 2
+        return tier, cleared, held, not cleared and (held if tier >= 2 else carried or careful < 1.0)
 
     def hears(self, name: str, crowd: str, *, trusted: bool) -> float:
         """Return the days without an answer after which a held member is answered all the same."""
         careful, typical = self.standing[name, crowd]
-        return 100.0 ** (careful - 2.0) if trusted else 100.0 ** (typical - 0.7) * 10.0 ** (1.2 - 0.7)
+        more = 1.0 if crowd == "grey" else 0.0
+        if trusted:
+            return 100.0 ** (careful - 2.0 - more)
+        return 100.0 ** (typical - 0.7 - more) * 10.0 ** max(0.0, 1.2 - 0.7 - more)
 
     def charge(
         self, name: str, cost: float, crowds: list[str], now: float, *, trusted: bool, follow: bool
@@ -160,14 +169,18 @@ class StoreAgainstModel(RuleBasedStateMachine):
     def charge(self, name: str, cost: float, crowds: list[str], trusted: bool) -> None:
         """Charge one request, in both."""
         charges = Charges(
-            principal=key(name), payer=None, cohorts=tuple(CohortRef("shape", key(crowd)) for crowd in crowds),
+            principal=key(name), payer=None, cohorts=tuple(
+                CohortRef("shape", key(crowd), caution=CAUTIONS.get(crowd, NO_CAUTION)) for crowd in crowds
+            ),
             costs=(cost, cost), terms=TERMS, trusted=trusted, held_at=0.7, earlier=(), now=self.now,
         )
         charged = now_or_never(self.store.charge(charges))
         granted, tier = self.model.charge(
             name, cost, crowds, self.now, trusted=trusted, follow=charged.admission.allowed
         )
-        self.compare(charged, granted, tier)
+        self.compare(charged, granted, tier, [
+            self.model.seat(name, crowd, self.now, trusted=trusted)[3] for crowd in crowds
+        ])
         self.last = (name, crowds, charges) if charged.admission.allowed and granted else None
 
     @rule(own=bets, careful=bets, typical=bets)
@@ -181,7 +194,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
             _, cleared, _, counts = self.model.seat(name, crowd, self.now, trusted=charges.trusted)
             joins = (name, crowd) not in self.model.standing
             before = self.model.standing.get((name, crowd), (0.0, 0.0))
-            after = (min(3.0, max(-2.0, before[0] + careful)), min(3.0, max(-3.0, before[1] + typical)))
+            after = (min(4.0, max(-2.0, before[0] + careful)), min(4.0, max(-3.0, before[1] + typical)))
             moves = (("gamma", careful * LN10, 8.0),) if counts and careful else ()
             was, now = not joins and not cleared, after[1] > -1.0
             trust = 0.0 if was is now or charges.trusted else 0.25 if now else -0.25
@@ -190,10 +203,13 @@ class StoreAgainstModel(RuleBasedStateMachine):
             tub.trust += trust
             tub.at = max(tub.at, self.now)
             before_bet = tub.tier(self.now)
+            tub.tight = before_bet >= 2
             if moves:
                 tub.bet(careful, self.now)
             if before_bet < 2 <= tub.tier(self.now):  # a pool begins empty
                 tub.levels, tub.at = {b: self.model.brim(b, 1.0) for b in BUDGETS}, self.now
+            tub.tight = tub.tier(self.now) >= 2
+            (tub.outspoken.add if after[0] >= 1.0 else tub.outspoken.discard)(name)
             self.model.standing[name, crowd] = after
         if own:
             self.model.people[name].bet(own, self.now)
@@ -212,10 +228,11 @@ class StoreAgainstModel(RuleBasedStateMachine):
         """Let time pass."""
         self.now += seconds
 
-    def compare(self, charged: Charged, granted: bool, tier: int) -> None:
+    def compare(self, charged: Charged, granted: bool, tier: int, counts: list[bool]) -> None:
         """Demand that both said the same."""
         assert charged.admission.allowed == granted
         assert charged.admission.tier == Tier(tier)
+        assert [seat.counts for seat in charged.admission.seats] == counts
 
     @invariant()
     def bounded(self) -> None:
@@ -231,7 +248,7 @@ class CrampedStoreAgainstModel(StoreAgainstModel):
 
     principals = 2
 
-    def compare(self, charged: Charged, granted: bool, tier: int) -> None:
+    def compare(self, charged: Charged, granted: bool, tier: int, counts: list[bool]) -> None:
         """Demand that the store grants nothing that the model refuses, and holds no tier below the model's."""
         assert granted or not charged.admission.allowed
         assert charged.admission.tier >= tier

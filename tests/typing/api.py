@@ -22,6 +22,7 @@ from ratelimit import (
     ByShape,
     ByTemplate,
     Cause,
+    Caution,
     ClientIP,
     Clock,
     Cohere,
@@ -32,6 +33,7 @@ from ratelimit import (
     Dialect,
     DiscoveryError,
     EndUser,
+    Everyone,
     FirstOf,
     Form,
     Gemini,
@@ -137,7 +139,8 @@ def guard(app: ASGIApp) -> ASGIApp:
     """Put everything together."""
     clock: Clock = ManualClock(0.0) if app is None else SystemClock()
     store: Store = MemoryStore(principals=10, cohorts=10, ttl=timedelta(days=20), clock=clock, secret=b"x" * 32)
-    rules: tuple[CohortRule, ...] = (ByShape(), ByTemplate(words=5), ByLink(kinds=("network",)))
+    among_all = Everyone(caution=Caution(patience=2.0))
+    rules: tuple[CohortRule, ...] = (ByShape(), ByTemplate(words=5), ByLink(kinds=("network",)), among_all)
     crowd: tuple[CohortSignal, ...] = (Affinity(least=3),)
     own: tuple[PrincipalSignal, ...] = (Coverage(side="wide"), Wander(), Stamina(prompts=20))
     openai: tuple[Dialect, ...] = (
