@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from ratelimit.decision import Cause, Decision
 from ratelimit.dialects import read_body
 from ratelimit.discovery import discover
-from ratelimit.edge.answer import answer, passing
+from ratelimit.edge.answer import answer
 from ratelimit.edge.arguments import problems
 from ratelimit.edge.complaints import Complaints
 from ratelimit.edge.gate import Gate
+from ratelimit.edge.passage import Passage
 from ratelimit.edge.predicates import ask
 from ratelimit.edge.scope import STATE, declared_length, header, request_of, route_path
 from ratelimit.edge.upload import End, Upload, read_upload, replayed
@@ -20,6 +21,7 @@ from ratelimit.edge.visit import Settled, Visit
 from ratelimit.engine import Engine
 from ratelimit.errors import refuse_invalid
 from ratelimit.identify import DEFAULT_IDENTIFY, Resolver
+from ratelimit.outcome import UNAUTHENTICATED
 from ratelimit.policy import Policy
 from ratelimit.request import Request
 from ratelimit.responses import slow_reply
@@ -32,9 +34,6 @@ if TYPE_CHECKING:
     from ratelimit.prompt import Reading
 
 OnDecision = Callable[[Decision, Request], object]
-
-#: With these statuses the application says that it does not know who asked, so nothing is learned about anybody.
-_UNAUTHENTICATED = frozenset({401, 403})
 
 
 class RateLimitMiddleware:
@@ -56,7 +55,8 @@ class RateLimitMiddleware:
                  raises is logged, and changes nothing.
 
     The decision is in ``scope["state"]["ratelimit"]`` before the application runs. Responses are never buffered.
-    Nothing is learned from a request that the application answers 401 or 403, or does not answer. Websockets and
+    Nothing is learned from a request that the application answers 401 or 403, or does not answer; what an answer turns
+    out not to have cost is given back (see ``Outcome``). Websockets and
     lifespan pass through untouched: what a websocket asks of a model is neither charged nor observed yet.
 
     Runs on asyncio, in as many event loops as you like, one at a time.
@@ -81,7 +81,7 @@ class RateLimitMiddleware:
         self._on_decision = on_decision
         self._complaints = Complaints()
         engine = Engine(self._policies, secret=self._store.secret, lexicon=self._store.lexicon)
-        self._gate = Gate(engine, self._store, identify or DEFAULT_IDENTIFY, self._complaints)
+        self._gate = Gate(self._policies, engine, self._store, identify or DEFAULT_IDENTIFY, self._complaints)
 
     def __repr__(self) -> str:
         names = ", ".join(policy.name for policy in self._policies)
@@ -149,8 +149,19 @@ class RateLimitMiddleware:
             await answer(settled.reply, scope, visit.receive, send, end=visit.upload.end)
             return
         visit.upload.release()
-        learn = partial(self._learn, settled.fold)
-        await self._app(scope, replayed(visit.upload.messages, visit.receive), passing(send, settled.headers, learn))
+        if settled.bill is None:
+            await self._app(scope, replayed(visit.upload.messages, visit.receive), send)
+            return
+        passage = Passage(
+            visit.upload.messages, visit.receive, send, headers=settled.headers,
+            on_start=partial(self._learn, settled.fold), bill=settled.bill,
+        )
+        try:
+            await self._app(scope, passage.receive, passage.send)
+        except BaseException as error:
+            passage.end(error)
+            raise
+        passage.end()
 
     def _announce(self, decision: Decision, request: Request) -> None:
         if self._on_decision is None:
@@ -161,7 +172,7 @@ class RateLimitMiddleware:
             self._complaints.make("on_decision failed; the request goes its way", error)
 
     def _learn(self, fold: Fold | None, status: int) -> None:
-        if fold is None or status in _UNAUTHENTICATED:
+        if fold is None or status in UNAUTHENTICATED:
             return
         try:
             self._store.fold(fold)

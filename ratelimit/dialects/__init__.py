@@ -22,6 +22,7 @@ from ratelimit.dialects.plain import Plain
 from ratelimit.dialects.responses import OpenAIResponses
 from ratelimit.dialects.tei import TEI
 from ratelimit.dialects.tgi import TGI
+from ratelimit.dialects.usage import UsageReader, counted, reader_of
 from ratelimit.dialects.vllm import VLLM
 
 #: In this order: whoever claims a path first reads it, so the more particular stand before the more general.
@@ -75,5 +76,8 @@ __all__ = [
     "Plain",
     "Refusal",
     "Upload",
+    "UsageReader",
+    "counted",
     "read_body",
+    "reader_of",
 ]

@@ -1,4 +1,4 @@
-"""What goes back: the application's response with a few headers more, or a reply of our own."""
+"""A reply of our own, in place of the application's response."""
 
 from __future__ import annotations
 
@@ -9,34 +9,12 @@ from typing import TYPE_CHECKING
 from ratelimit.edge.upload import End
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from starlette.types import Receive, Scope, Send
 
-    from starlette.types import Message, Receive, Scope, Send
-
-    from ratelimit.headers import Header
     from ratelimit.responses import Reply
 
 #: Seconds for which the rest of a body is taken and thrown away after it was refused.
 LINGER = 1.0
-
-
-def passing(send: Send, headers: Sequence[Header], on_start: Callable[[int], None]) -> Send:
-    """Return a ``send`` that appends *headers* to the response's start, and calls *on_start* with its status once sent.
-
-    Every other message goes through untouched, and so does a second start: that is for the server to refuse.
-    """
-    started = False
-
-    async def forward(message: Message) -> None:
-        nonlocal started
-        if started or message["type"] != "http.response.start":
-            await send(message)
-            return
-        started = True
-        await send({**message, "headers": [*message.get("headers", ()), *headers]} if headers else message)
-        on_start(message["status"])
-
-    return forward
 
 
 async def answer(reply: Reply, scope: Scope, receive: Receive, send: Send, *, end: End) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
     from ratelimit.dialects import Dialect
+    from ratelimit.edge.bill import Bill
     from ratelimit.edge.upload import Upload
     from ratelimit.headers import Header
     from ratelimit.policy import Policy
@@ -75,9 +76,11 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     reply     what to answer; ``None``: the request goes on to the application.
     fold      what to learn once the application has answered; ``None``: nothing.
     headers   what to append to the application's.
+    bill      what was charged, to be closed whatever happens; ``None``: nothing was.
     """
 
     decision: Decision
     reply: Reply | None = None
     fold: Fold | None = None
     headers: tuple[Header, ...] = ()
+    bill: Bill | None = None

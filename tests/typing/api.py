@@ -12,6 +12,7 @@ from ratelimit import (
     TEI,
     TGI,
     VLLM,
+    Adjustment,
     Affinity,
     AnthropicBatches,
     AnthropicMessages,
@@ -27,6 +28,7 @@ from ratelimit import (
     Cohere,
     CohortRule,
     CohortSignal,
+    Concurrency,
     Coverage,
     Decision,
     Dialect,
@@ -71,8 +73,10 @@ from ratelimit import (
     StoreError,
     SystemClock,
     Tier,
+    Tokens,
     Trust,
     Unreadable,
+    Usage,
     Wander,
 )
 
@@ -123,6 +127,17 @@ async def by_team(request: Request) -> Principal | None:
     return Principal(id=team, since=since, links={"network": "as64500"}, trust=0.5) if team else None
 
 
+def tokens_of(usage: Usage) -> float:
+    """Weigh a usage."""
+    return Tokens(input_weight=0.5, cached_weight=0.1).counted(usage | Usage(input=1, cached=1))
+
+
+def corrected(store: Store, adjustment: Adjustment) -> float:
+    """Correct a charge."""
+    store.adjust(adjustment)
+    return sum(adjustment.units) + adjustment.lease + adjustment.now + adjustment.charges.now
+
+
 def noted(decision: Decision, request: Request) -> None:
     """Look at everything that a decision tells."""
     mode: Mode = decision.mode
@@ -135,6 +150,7 @@ def noted(decision: Decision, request: Request) -> None:
 
 def guard(app: ASGIApp) -> ASGIApp:
     """Put everything together."""
+    tokens = Tokens(bytes_per_token=3.5, output=300, most_output=8192, output_weight=tokens_of(Usage(output=4)))
     clock: Clock = ManualClock(0.0) if app is None else SystemClock()
     store: Store = MemoryStore(principals=10, cohorts=10, ttl=timedelta(days=20), clock=clock, secret=b"x" * 32)
     rules: tuple[CohortRule, ...] = (ByShape(), ByTemplate(words=5), ByLink(kinds=("network",)))
@@ -154,7 +170,11 @@ def guard(app: ASGIApp) -> ASGIApp:
         paths=("/v1/*",),
         when=lambda request: request.method == "POST",
         exempt=lambda request, principal: principal.verified and request.path == "/v1/models",
-        budgets=(Budget(quota=600, window=timedelta(hours=1), burst=60, cost=cost),),
+        budgets=(
+            Budget(quota=600, window=timedelta(hours=1), burst=60, cost=cost),
+            Budget(name="tokens", quota=600_000, window=timedelta(hours=1), cost=tokens),
+        ),
+        concurrency=Concurrency(most=8, slot=timedelta(minutes=10)),
         signals=own,
         cohort_signals=crowd,
         cohorts=rules,
