@@ -75,7 +75,7 @@ class Budget:
 class Concurrency:
     """How many requests of a principal may be in flight at once: ``Policy(concurrency=Concurrency(most=8))``.
 
-    A principal's payer has as many for all who spend from it together.
+    A principal's payer has as many for all who spend from it together. Messages of websockets take none.
 
     most  slots; 1 or more.
     slot  the longest that one is taken; positive. It is given back when the response has ended or failed, when the

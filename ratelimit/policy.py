@@ -35,7 +35,7 @@ class Policy:
 
     name            how headers, decisions and reasons call it: ASCII letters, digits, ``-``, ``_`` and ``.``.
     paths           shell patterns of the paths it governs (``*`` crosses slashes), the mount's prefix taken off.
-    methods         the HTTP methods it governs; prompts come by POST.
+    methods         the HTTP methods it governs; prompts come by POST, or over websockets, whatever is said here.
     when            a further condition on the ``Request``, its body read; ``None``: none.
     exempt          requests and principals that are let through uncharged and unobserved; ``None``: none.
     budgets         what a principal may spend: all are charged, or none. At least one, names unlike.
@@ -87,9 +87,11 @@ class Policy:
 
     def governs(self, method: str, path: str) -> bool:
         """Say whether a request of *method* to *path* may fall under this policy (``when`` is asked later)."""
-        return method in self.methods and any(
-            pattern == "*" or fnmatchcase(path, pattern) for pattern in self.paths
-        )
+        return method in self.methods and self.covers(path)
+
+    def covers(self, path: str) -> bool:
+        """Say whether *path* may fall under this policy: for websockets, which have no method."""
+        return any(pattern == "*" or fnmatchcase(path, pattern) for pattern in self.paths)
 
     def dialect_for(self, path: str) -> Dialect:
         """Return the first dialect that claims *path*, or the last of them, as it is spoken there."""
@@ -139,7 +141,8 @@ def _budget_problems(budgets: object, concurrency: object) -> list[str]:
 
 
 def _dialect_problems(dialects: object) -> list[str]:
-    names = ("name", "claims", "at", "read", "read_form", "error", "headers", "stream_error")
+    names = ("name", "hears", "claims", "at", "read", "read_form", "hear", "error", "headers", "event_error",
+             "stream_error")
     missing = [
         (index, dialect, [name for name in names if not hasattr(dialect, name)])
         for index, dialect in enumerate(dialects if isinstance(dialects, tuple) else ())

@@ -19,10 +19,11 @@ from ratelimit.dialects.openai import OpenAIChat
 from ratelimit.dialects.openai_media import OpenAIMedia
 from ratelimit.dialects.override import Override
 from ratelimit.dialects.plain import Plain
+from ratelimit.dialects.realtime import OpenAIRealtime
 from ratelimit.dialects.responses import OpenAIResponses
 from ratelimit.dialects.tei import TEI
 from ratelimit.dialects.tgi import TGI
-from ratelimit.dialects.usage import UsageReader, counted, reader_of
+from ratelimit.dialects.usage import UsageReader, counted, reader_of, usage_in
 from ratelimit.dialects.vllm import VLLM
 
 #: In this order: whoever claims a path first reads it, so the more particular stand before the more general.
@@ -33,6 +34,7 @@ DEFAULT_DIALECTS: tuple[Dialect, ...] = (
     Ollama(),
     AnthropicMessages(),
     OpenAIResponses(),
+    OpenAIRealtime(),
     OpenAICompletions(),
     OpenAIEmbeddings(),
     OpenAIModerations(),
@@ -71,6 +73,7 @@ __all__ = [
     "OpenAIFiles",
     "OpenAIMedia",
     "OpenAIModerations",
+    "OpenAIRealtime",
     "OpenAIResponses",
     "Override",
     "Plain",
@@ -80,4 +83,5 @@ __all__ = [
     "counted",
     "read_body",
     "reader_of",
+    "usage_in",
 ]

@@ -75,8 +75,9 @@ class Gate:
         """Charge again as soon as the budget may have refilled, and give up when ``max_delay`` would be exceeded."""
         time, decision = asyncio.get_running_loop().time, settled.decision
         began, most = time(), visit.policy.max_delay.total_seconds()
+        listener = Listener(visit.receive)
         try:
-            async with Listener(visit.receive) as listener:
+            async with listener:
                 while decision.refused and decision.retry_after <= (left := most - (time() - began)):
                     with self._lanes.place(decision.principal, decision.retry_after) as lane:
                         if lane.length > left or not await listener.wait(lane.turn(), within=left):
@@ -87,8 +88,9 @@ class Gate:
             if settled.bill is not None:  # granted, and nobody is left to make use of it
                 settled.bill.close(Outcome.FAILED)
             raise
-        if listener.heard is not None:
-            visit.upload.messages.append(listener.heard)
+        finally:
+            if listener.heard is not None:
+                visit.upload.messages.append(listener.heard)
         return msgspec.structs.replace(settled, decision=msgspec.structs.replace(decision, delayed=time() - began))
 
     async def _charge(self, visit: Visit, principal: Principal) -> Settled:
@@ -123,7 +125,8 @@ class Gate:
             raise
 
     def _plan(self, visit: Visit, principal: Principal, now: float) -> Plan:
-        lease = 0 if visit.policy.concurrency is None else secrets.randbits(63) + 1
+        seated = visit.in_flight and visit.policy.concurrency is not None
+        lease = secrets.randbits(63) + 1 if seated else 0
         return self._engine.plan(visit.policy, visit.request, principal, body=visit.upload.body, now=now, lease=lease)
 
     async def _principal(self, visit: Visit) -> Principal:

@@ -51,6 +51,7 @@ from ratelimit import (
     OpenAIFiles,
     OpenAIMedia,
     OpenAIModerations,
+    OpenAIRealtime,
     OpenAIResponses,
     Override,
     Plain,
@@ -158,7 +159,7 @@ def guard(app: ASGIApp) -> ASGIApp:
     own: tuple[PrincipalSignal, ...] = (Coverage(side="wide"), Wander(), Stamina(prompts=20))
     openai: tuple[Dialect, ...] = (
         OpenAIChat(), OpenAIResponses(), OpenAICompletions(), OpenAIEmbeddings(), OpenAIModerations(), OpenAIMedia(),
-        OpenAIFiles(), OpenAIBatches(),
+        OpenAIFiles(), OpenAIBatches(), OpenAIRealtime(),
     )
     others: tuple[Dialect, ...] = (
         AnthropicMessages(), AnthropicBatches(), Gemini(), Cohere(), Mistral(), Ollama(), Bedrock(), TGI(), TEI(),
@@ -197,4 +198,6 @@ def guard(app: ASGIApp) -> ASGIApp:
 def answered(dialect: Dialect) -> bytes:
     """Word a refusal."""
     refusal = Refusal(status=429, code="rate_limit_exceeded", title="Quota Exceeded", message="Spent.")
-    return dialect.at("/v1/chat/completions").error(refusal)[1] + dialect.stream_error(refusal)
+    heard = dialect.hear(b"{}") if dialect.hears else None
+    said = dialect.event_error(refusal) if heard else dialect.stream_error(refusal)
+    return dialect.at("/v1/chat/completions").error(refusal)[1] + said
