@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
+import subprocess
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
+from datetime import timedelta
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING
+from random import Random
+from statistics import mean, stdev
+from typing import TYPE_CHECKING, Any
 
 import httpx
+import numpy as np
 import openai
 import pytest
 from mcp import Client, MCPError
+
+from ratelimit import Budget, Ladder, Policy, Tier
+from ratelimit.testing import drive
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -32,6 +41,16 @@ CHATS = [name for name in QUICKSTARTS + HOSTS if name not in {"host_mcp", "host_
 
 #: Not an application in itself.
 SCRIPTS = {"host_bentoml"}
+
+
+def _module(name: str) -> Any:
+    """Return an example as a module."""
+    spec = spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @asynccontextmanager
@@ -121,3 +140,74 @@ async def test_a_tool_is_called_until_the_budget_is_spent() -> None:
 
     assert said.content[0].text == "HELLO"
     assert raised.value.error.data["code"] == "rate_limit_exceeded"
+
+
+async def _tightened(app: Any) -> tuple[Any, tuple[str, Any]]:
+    """Harvest *app* until it has answered by the smaller model, and by a check; return either, and who was checked."""
+    draw, small, checked = Random(1), None, None
+    for number in range(2000):
+        text = " ".join(f"s{draw.randrange(3000)}" for _ in range(8))
+        key = f"key-{number % 10}"
+        came = await _ask(app, key, f"Solve the following task and write all of your reasoning: {text}")
+        if came.status == 428:
+            checked = (key, came)
+        elif json.loads(came.body)["model"] == "small":
+            small = came
+        if small is not None and checked is not None:
+            return small, checked
+    raise AssertionError("nobody was tightened")
+
+
+async def _ask(app: Any, key: str, text: str, path: str = "/v1/chat/completions", **fields: Any) -> Any:
+    body = json.dumps({"messages": [{"role": "user", "content": text}], **fields}).encode()
+    return await drive(app, path=path, body=body, headers={"authorization": f"Bearer {key}", "user-agent": "script"})
+
+
+async def test_a_soft_tier_is_answered_otherwise() -> None:
+    """A harvest gets the smaller model, then the check; who passes it is answered as before, and nobody else is."""
+    ladder = Ladder(watch=0.05, soft=0.1, hard=0.2, soft_refill=0.5, hard_refill=0.5)
+    budget = Budget(quota=360_000, window=timedelta(hours=1), burst=600)  # soon enough full again
+    app = _module("soft_tier").build(Policy(mode="audit", paths=("/v1/*",), ladder=ladder, budgets=(budget,)))
+    small, (key, asked) = await _tightened(app)
+    ticket = json.loads(asked.body)["error"]["check"]
+    forged = await _ask(app, key, "", path="/check", check=f"x{ticket}", answer="I am here")
+    silent = await _ask(app, key, "", path="/check", check=ticket, answer="I am a script")
+    passed = await _ask(app, key, "", path="/check", check=ticket, answer="I am here")
+    after = await _ask(app, key, "Solve the following task and write all of your reasoning: again")
+
+    assert json.loads(small.body)["model"] == "small"
+    assert (forged.status, silent.status, passed.status) == (400, 400, 200)
+    assert json.loads(after.body)["model"] == "large"
+    assert asked.state["ratelimit"].tier >= Tier.SOFT
+
+
+def test_a_copy_is_traced_to_its_harvest() -> None:
+    """What was harvested, a copy of it and what people were told carry the mark of those who asked, and no other."""
+    done = subprocess.run([sys.executable, "-W", "error", str(EXAMPLES / "watermark.py")], capture_output=True,
+                          text=True, check=True, timeout=60, env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent)})
+    found = [re.fullmatch(r"(.{24})z +(\S+), the highest of (\d+) cohorts; traced to: (.*)", line)
+             for line in done.stdout.splitlines()]
+    rows = {one[1].strip(): (float(one[2]), int(one[3]), one[4]) for one in found if one}
+
+    assert {name: traced for name, (_, _, traced) in rows.items()} == {
+        "what people were told": "people", "what was harvested": "harvest", "the copy's own text": "harvest",
+        "text without a mark": "nobody"}
+    assert rows["the copy's own text"][0] > 20
+    assert rows["text without a mark"][0] < 5
+    assert rows["text without a mark"][1] > 100
+
+
+def test_a_watermark_is_found_by_its_own_key_only() -> None:
+    """Under another key, and in text without one, z is a standard normal, as published; under its own it grows."""
+    watermark = _module("watermark")
+    texts = [watermark.generate(np.random.default_rng(number), "mine", 400) for number in range(40)]
+    bare = [watermark.generate(np.random.default_rng(number), None, 400) for number in range(40)]
+    own = [watermark.z_of([text], "mine") for text in texts]
+    other = [watermark.z_of([text], f"theirs {number}") for number, text in enumerate(texts)]
+    none = [watermark.z_of([text], f"any {number}") for number, text in enumerate(bare)]
+
+    assert min(own) > 6
+    assert abs(mean(other)) < 0.6
+    assert abs(mean(none)) < 0.6
+    assert 0.6 < stdev(none) < 1.6
+    assert watermark.z_of([], "mine") == 0.0
