@@ -34,7 +34,8 @@ class Outcome(Enum):
     UNKNOWN = "unknown"
 
 
-_ALL_BACK = frozenset({Outcome.FAILED, Outcome.UNKNOWN})
+#: After these nothing is charged at all.
+ALL_BACK = frozenset({Outcome.FAILED, Outcome.UNKNOWN})
 _TOKENS_BACK = frozenset({Outcome.REJECTED, Outcome.LEFT})
 
 
@@ -63,7 +64,7 @@ def correction(
 
 
 def _units(outcome: Outcome, cost: float, meter: Tokens | None, usage: Usage | None) -> float:
-    if outcome in _ALL_BACK:
+    if outcome in ALL_BACK:
         return 0.0 - cost
     if meter is None:
         return 0.0

@@ -135,8 +135,9 @@ class Tokens:
 
 
 def meters_of(budgets: Iterable[Budget]) -> list[Tokens | None]:
-    """Return the ``Tokens`` by which each of *budgets* counts, ``None`` for one that counts no tokens."""
-    return [budget.cost if isinstance(budget.cost, Tokens) else None for budget in budgets]
+    """Return the ``Tokens`` by which each of *budgets* counts, ``None`` for one that does not; empty if none does."""
+    meters = [budget.cost if isinstance(budget.cost, Tokens) else None for budget in budgets]
+    return meters if any(meters) else []
 
 
 def _length(text: str) -> int:

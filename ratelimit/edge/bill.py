@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from ratelimit.outcome import Outcome, correction
+from ratelimit.outcome import ALL_BACK, Outcome, correction
 from ratelimit.stores import Adjustment
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ class Complains(Protocol):
 class Bill:
     """One granted charge. It is closed once, whatever happens: then what is owed or due goes to the store.
 
-    meters  the ``Tokens`` by which each budget counts, ``None`` for one that counts no tokens.
+    meters   the ``Tokens`` by which each budget counts, ``None`` for one that counts no tokens; empty if none does.
+    watched  whether it has to be known when the response ends, and what it reports.
     """
 
-    __slots__ = ("_charges", "_complaints", "_open", "_pools", "_store", "meters")
+    __slots__ = ("_charges", "_complaints", "_open", "_pools", "_store", "meters", "watched")
 
     def __init__(
         self, charges: Charges, pools: tuple[CohortRef, ...], meters: Sequence[Tokens | None], store: Store,
@@ -40,25 +41,17 @@ class Bill:
     ) -> None:
         self.meters = meters
         self._charges, self._pools, self._store, self._complaints = charges, pools, store, complaints
-        self._open = True
-
-    @property
-    def metered(self) -> bool:
-        """Whether any budget counts tokens."""
-        return any(self.meters)
-
-    @property
-    def seated(self) -> bool:
-        """Whether a slot is taken until the bill is closed."""
-        return self._charges.lease != 0
+        self._open, self.watched = True, bool(meters) or charges.lease != 0
 
     def close(self, outcome: Outcome, usage: Usage | None = None) -> None:
         """Settle what is owed or due after *outcome*, with what the response reported; do nothing the second time."""
         if not self._open:
             return
         self._open = False
-        charges = self._charges
-        units = correction(outcome, charges.costs, self.meters, usage)
+        charges, meters = self._charges, self.meters
+        if not meters and not charges.lease and outcome not in ALL_BACK:
+            return
+        units = correction(outcome, charges.costs, meters or (None,) * len(charges.costs), usage)
         if not charges.lease and not any(units):
             return
         if charges.cohorts != self._pools:

@@ -29,8 +29,8 @@ class Passage:
     """
 
     __slots__ = (
-        "_bill", "_headers", "_left", "_messages", "_on_start", "_produced", "_reader", "_receive", "_send", "_status",
-        "_watches",
+        "_bill", "_headers", "_idle", "_left", "_messages", "_on_start", "_produced", "_reader", "_receive", "_send",
+        "_status",
     )
 
     def __init__(
@@ -40,9 +40,8 @@ class Passage:
         self._messages, self._receive, self._send = messages, receive, send
         self._headers, self._on_start, self._bill = headers, on_start, bill
         self._status = 0
-        self._left = self._produced = False
+        self._left = self._produced = self._idle = False
         self._reader: UsageReader | None = None
-        self._watches = bill.seated or bill.metered
 
     async def receive(self) -> Message:
         """Return the next message of the request."""
@@ -53,6 +52,9 @@ class Passage:
 
     async def send(self, message: Message) -> None:
         """Pass a message of the response on, and only then look at it."""
+        if self._idle:
+            await self._send(message)
+            return
         if not self._status and message["type"] == "http.response.start":
             await self._start(message)
             return
@@ -61,8 +63,8 @@ class Passage:
         except OSError:  # the other end is gone: ASGI, 2.4
             self._left = True
             raise
-        if not self._produced or self._watches:
-            self._note(message)
+        self._note(message)
+        self._idle = self._produced and not self._bill.watched  # all is known that matters
 
     def end(self, error: BaseException | None = None) -> None:
         """Close the bill, the application having returned, or raised *error*."""
@@ -83,7 +85,7 @@ class Passage:
         except OSError:
             self._left = True
             raise
-        if self._bill.metered:
+        if self._bill.meters:
             self._reader = reader_of(told)
         self._on_start(self._status)
 
