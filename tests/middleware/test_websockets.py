@@ -124,6 +124,19 @@ async def test_other_websockets_are_left_alone(path: str, guard: Make, policy: M
     assert seen == [receive, send]
 
 
+async def test_a_key_among_the_protocols_is_a_principal(guard: Make, policy: Make) -> None:
+    """Browsers set no headers: two keys have a budget each, and no key shares the network's."""
+    app = Echo()
+    guarded = guard(app, policy(burst=1))
+    for key in ("sk-1", "sk-2", "sk-1"):
+        offered = f"realtime, openai-insecure-api-key.{key}, openai-beta.realtime-v1"
+        await talk(guarded, ask(), headers={"sec-websocket-protocol": offered})
+    await talk(guarded, ask(), headers={"sec-websocket-protocol": "realtime"})
+
+    assert [decision.allowed for decision in guarded.decisions] == [True, True, False, True]
+    assert len({decision.principal for decision in guarded.decisions}) == 3
+
+
 async def test_audit_lets_all_pass(guard: Make, policy: Make) -> None:
     """And tells what would have been refused."""
     app = Echo()
