@@ -5,7 +5,7 @@ Honest principals keep their whole budget. A harvest of the model loses it as on
     app.add_middleware(RateLimitMiddleware, policy=Policy())
 """
 
-from ratelimit.budget import Budget
+from ratelimit.budget import Budget, Concurrency
 from ratelimit.clock import Clock, ManualClock, SystemClock
 from ratelimit.cohort import ByLink, ByShape, ByTemplate, CohortRule, Everyone
 from ratelimit.decision import Cause, Decision, Mode, Reason, Remaining, Tier
@@ -31,6 +31,7 @@ from ratelimit.dialects import (
     OpenAIFiles,
     OpenAIMedia,
     OpenAIModerations,
+    OpenAIRealtime,
     OpenAIResponses,
     Override,
     Plain,
@@ -46,11 +47,13 @@ from ratelimit.principal import Principal
 from ratelimit.prompt import Prompt, Reading, Unreadable
 from ratelimit.request import Request
 from ratelimit.signals import Affinity, CohortSignal, Coverage, PrincipalSignal, Stamina, Wander
-from ratelimit.stores import MemoryStore, Store
+from ratelimit.stores import Adjustment, MemoryStore, Store
+from ratelimit.tokens import Tokens, Usage
 from ratelimit.trust import Trust
 
 __all__ = [  # noqa: RUF022 (in the plain order that a test holds it to)
     "APIKey",
+    "Adjustment",
     "Affinity",
     "AnthropicBatches",
     "AnthropicMessages",
@@ -66,6 +69,7 @@ __all__ = [  # noqa: RUF022 (in the plain order that a test holds it to)
     "Cohere",
     "CohortRule",
     "CohortSignal",
+    "Concurrency",
     "Coverage",
     "DEFAULT_DIALECTS",
     "Decision",
@@ -91,6 +95,7 @@ __all__ = [  # noqa: RUF022 (in the plain order that a test holds it to)
     "OpenAIFiles",
     "OpenAIMedia",
     "OpenAIModerations",
+    "OpenAIRealtime",
     "OpenAIResponses",
     "Override",
     "Plain",
@@ -115,8 +120,10 @@ __all__ = [  # noqa: RUF022 (in the plain order that a test holds it to)
     "TEI",
     "TGI",
     "Tier",
+    "Tokens",
     "Trust",
     "Unreadable",
+    "Usage",
     "VLLM",
     "Wander",
 ]

@@ -6,10 +6,22 @@ import math
 from typing import TYPE_CHECKING
 
 from ratelimit import gcra
+from ratelimit.budget import CONCURRENCY
 from ratelimit.charges import Admission, Seat, Write
 from ratelimit.decision import Cause, Reason, Remaining, Tier
 from ratelimit.evidence import LN10
-from ratelimit.ledger import cohort_tier, evidence_of, guests_of, keep, sticky, stood_at, tier_of
+from ratelimit.ledger import (
+    cohort_tier,
+    evidence_of,
+    guests_of,
+    in_flight,
+    keep,
+    share_of,
+    sticky,
+    stood_at,
+    take_slot,
+    tier_of,
+)
 from ratelimit.profile import CohortProfile, Empty
 
 if TYPE_CHECKING:
@@ -20,11 +32,13 @@ if TYPE_CHECKING:
     from ratelimit.observation import CohortRef
     from ratelimit.profile import Account, PrincipalProfile
 
-#: The summed trust that a cohort's shared refill can draw on, so that no crowd makes it large.
-MOST_TRUST = 1.0
+#: The longest that one is told to wait for a slot, seconds: most are given back long before their time is up.
+SLOT_WAIT = 1.0
 
 _OPEN = Seat(0.0, Tier.CLEAR, cleared=False, held=False, firm=False, guest=False, shown=Tier.CLEAR, hears=math.inf,
              counts=True)
+_NO_SLOT = Reason(cause=Cause.CONCURRENCY, name=CONCURRENCY,
+                  detail="As many requests are in flight as may be at once.")
 
 
 def admit(
@@ -63,6 +77,7 @@ def admit(
         if seat.held:
             tier = max(tier, seat.shown)
             asked.share(ref, cohort, seat, stands=True)
+    slots_left = asked.seat(mine, payer) if charges.lease and terms.slots else None
     heard_at = asked.heard_at(mine)
     heard = bool(asked.reasons) and now >= heard_at
     allowed = heard or not asked.reasons
@@ -78,6 +93,9 @@ def admit(
         writes=tuple(asked.own if heard else asked.writes if allowed else asked.corrections),
         heard_at=heard_at,
         stands=asked.stands,
+        pools=tuple(asked.pools) if allowed and not heard else (),
+        seated=tuple(asked.seated) if allowed else (),
+        slots_left=slots_left if slots_left is None or not allowed else slots_left - 1,
     )
 
 
@@ -89,6 +107,8 @@ def settle(
         keep(account, levels, charges.terms, now)
     if not admission.allowed:
         return
+    for account in admission.seated:
+        take_slot(account, charges.lease, charges.terms, now)
     for cohort, seat in zip(cohorts, admission.seats, strict=True):
         if seat.guest and cohort is not None:
             cohort.guests = guests_of(cohort, charges.terms.presumption, now) + 1.0
@@ -174,13 +194,18 @@ def _held_at(charges: Charges, mine: PrincipalProfile, *, continues: bool) -> fl
 class _Asked:
     """Asks one account after the other, and collects what is to be written, or why it is refused and for how long."""
 
-    __slots__ = ("_charges", "_hears", "_now", "_standing", "corrections", "own", "reasons", "stands", "wait", "writes")
+    __slots__ = (
+        "_charges", "_hears", "_now", "_standing", "corrections", "own", "pools", "reasons", "seated", "stands", "wait",
+        "writes",
+    )
 
     def __init__(self, charges: Charges, now: float) -> None:
         self._charges, self._now = charges, now
         self.reasons: list[Reason] = []
         self.writes: list[Write] = []
         self.own: list[Write] = []
+        self.pools: list[CohortRef] = []
+        self.seated: list[Account] = []
         self._hears = 0.0
         self.corrections: list[Write] = []
         self.wait = 0.0
@@ -199,8 +224,25 @@ class _Asked:
     def share(self, ref: CohortRef, cohort: CohortProfile, seat: Seat, *, stands: bool) -> None:
         """Ask the budgets that a cohort shares; *stands*: whether they are asked whatever else the principal sends."""
         grants = _grants(cohort, self._charges, seat.tier, self._now, trust=cohort.trust)
-        if not self._take(cohort, grants, Cause.COHORT, ref.kind, firm=seat.firm and stands):
+        if self._take(cohort, grants, Cause.COHORT, ref.kind, firm=seat.firm and stands):
+            self.pools.append(ref)
+        else:
             self._hears = max(self._hears, seat.hears)
+
+    def seat(self, *accounts: Account | None) -> int:
+        """Ask each account for a slot; return how many more the fullest of them has, before this one is taken."""
+        left = self._charges.terms.slots
+        for account in filter(None, accounts):
+            taken = in_flight(account, self._now)
+            left = min(left, self._charges.terms.slots - len(taken))
+            if left > 0:
+                self.seated.append(account)
+                continue
+            self._hears = math.inf
+            self.wait = max(self.wait, min(SLOT_WAIT, min(taken.values()) - self._now))
+            self.reasons.append(_NO_SLOT)
+            break
+        return max(0, left)
 
     def heard_at(self, mine: PrincipalProfile) -> float:
         """Return when it is answered at the latest if only cohorts refuse it, Unix seconds; infinite if never."""
@@ -245,8 +287,7 @@ def _grants(account: Account, charges: Charges, tier: Tier, now: float, *, trust
             gcra.charge(levels.get(budget.name, 0.0), at, now=now, refill=budget.refill, burst=budget.burst, cost=cost)
             for budget, cost in zip(terms.budgets, charges.costs, strict=True)
         ]
-    ladder = terms.ladder
-    share = min(1.0, ladder.share(tier) * (1.0 + min(MOST_TRUST, max(0.0, trust))))
+    ladder, share = terms.ladder, share_of(terms, tier, trust)
     return [
         gcra.charge(levels.get(budget.name, 0.0), at, now=now, refill=budget.refill * share,
                     burst=ladder.burst(tier, budget.burst, cost), cost=cost)
@@ -258,6 +299,7 @@ def _remaining(grants: list[Grant], charges: Charges, share: float, *, allowed: 
     rows = []
     for grant, budget, cost in zip(grants, charges.terms.budgets, charges.costs, strict=True):
         units = grant.remaining + (cost if grant.allowed and not allowed else 0.0)
+        owed = max(0.0, grant.level - budget.burst)
         rows.append(Remaining(budget.name, budget.quota, budget.window, units,
-                              min(1.0, budget.burst - units) / (budget.refill * share)))
+                              (owed + min(1.0, budget.burst - units)) / (budget.refill * share)))
     return tuple(rows)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from ratelimit.request import Request
 
+#: How headers and reasons call the budget of requests in flight.
+CONCURRENCY = "concurrency"
+
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -22,14 +25,16 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 class Budget:
     """An allowance of *quota* units per *window*, of which *burst* may be spent at once.
 
-    In any window a principal is granted at most ``burst + quota`` units.
+    In any window a principal is granted at most ``burst + quota`` units; of units that are only known afterwards, by
+    so much more as the requests that were in flight together took beyond their estimates.
 
     quota   units that flow back in one window; 1 or more.
     window  the time in which *quota* flows back; positive.
     burst   units that can be spent at once; 1 or more; default: a tenth of *quota*, at least 1.
     cost    units one prompt takes: a number of 0 or more; or a function from the ``Request`` to what all of it takes
             (``request.reading.count`` is how many prompts it is charged for). A request that costs more than *burst*
-            can never be granted, and its refusal says so: where batches come, say how large they may be.
+            can never be granted, and its refusal says so: where batches come, say how large they may be. ``Tokens()``
+            estimates tokens, and corrects itself by what the response reports.
     name    how headers and reasons call it: ASCII letters, digits, ``-``, ``_`` and ``.``.
 
     >>> budget = Budget(quota=600, window=timedelta(hours=1))
@@ -64,6 +69,31 @@ class Budget:
     def refill(self) -> float:
         """Units that flow back per second."""
         return self.quota / self.window.total_seconds()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Concurrency:
+    """How many requests of a principal may be in flight at once: ``Policy(concurrency=Concurrency(most=8))``.
+
+    A principal's payer has as many for all who spend from it together. Messages of websockets take none.
+
+    most  slots; 1 or more.
+    slot  the longest that one is taken; positive. It is given back when the response has ended or failed, when the
+          client left or the application gave up; and after this time whatever happens, so that no crash takes it for
+          ever. Choose it longer than your longest stream: a request that outlives its slot goes on uncounted.
+    """
+
+    most: int
+    slot: timedelta = timedelta(minutes=10)
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not _whole(self.most) or self.most < 1:
+            problems.append(f"most: must be a whole number of at least 1, got {self.most!r}; leave concurrency out for "
+                            "any number")
+        if not isinstance(self.slot, timedelta) or self.slot <= timedelta(0):
+            problems.append(f"slot: must be a positive timedelta, got {self.slot!r}; say timedelta(minutes=10)")
+        refuse_invalid("Concurrency", problems)
 
 
 def name_problems(name: object) -> list[str]:

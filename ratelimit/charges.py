@@ -33,6 +33,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     signals, cohort_signals  their names.
     cells                    whether any of them looks at the cells of prompt space that a principal reached.
     longest                  the longest window of the budgets, seconds.
+    slots                    how many requests may be in flight at once; 0: any number.
+    slot_seconds             how long one that is not given back is taken.
     """
 
     budgets: tuple[BudgetTerms, ...]
@@ -42,12 +44,13 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cohort_signals: tuple[str, ...]
     longest: float
     cells: bool = False
+    slots: int = 0
+    slot_seconds: float = 0.0
 
     @property
     def watches(self) -> bool:
         """Whether there is any signal: a policy of budgets alone learns nothing."""
         return bool(self.signals or self.cohort_signals)
-
 
 
 class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -62,6 +65,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     held_at    the typical standing, log10, from which it is held, if it was not seen before.
     earlier    the digests of the user turns before the last that travel along.
     now        Unix seconds, for stores that have no clock of their own.
+    lease      64 bits that stand for this request among those in flight; 0: it takes no slot.
     """
 
     principal: bytes
@@ -73,6 +77,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     held_at: float
     earlier: tuple[int, ...]
     now: float
+    lease: int = 0
 
 
 class Seat(msgspec.Struct, frozen=True, gc=False):
@@ -116,6 +121,9 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     heard_at     when it is answered if it is not until then although cohorts hold it, Unix seconds; infinite if never.
     stands       if it was refused, the account that refuses for the longest of those that the next request will be
                  asked of as well, whatever it is, and whether a cohort shares it; ``None`` if there is none.
+    pools        the cohorts whose shared budgets were charged, besides those of principal and payer.
+    seated       the accounts in which a slot is taken for the request: the principal's, and its payer's.
+    slots_left   how many slots more could be taken at once; ``None``: none were asked for.
     """
 
     allowed: bool
@@ -129,3 +137,6 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     writes: tuple[Write, ...]
     heard_at: float
     stands: tuple[Account, bool] | None
+    pools: tuple[CohortRef, ...] = ()
+    seated: tuple[Account, ...] = ()
+    slots_left: int | None = None

@@ -29,6 +29,7 @@ class Cause(StrEnum):
     BEHAVIOUR = "behaviour"  # the budget is empty because the principal's own evidence tightened it
     COHORT = "cohort"  # the budget shared with a tightened cohort is empty
     COST = "cost"  # the request costs more than the burst: it can never be granted
+    CONCURRENCY = "concurrency"  # as many requests are in flight as may be at once
     UNREADABLE = "unreadable"  # the body cannot be read, and the policy refuses such bodies
     UNAVAILABLE = "unavailable"  # nothing could be decided: the store, or a function of yours, failed
 
@@ -75,6 +76,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reasons      why it was refused or would have been; empty otherwise.
     remaining    what is left, a row a budget.
     retry_after  seconds until a retry can be granted: 0 if refused is false, infinite if never.
+    slots        requests more that may be in flight at once; ``None``: any number.
     delayed      seconds for which the request was held back.
     evidence     log10 of the evidence against the principal itself, by signal.
     cohorts      the cohorts that it was seen in, as ``kind:hash``, with log10 of the evidence against each.
@@ -94,6 +96,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     evidence: dict[str, float] = {}
     cohorts: dict[str, float] = {}
     exempt: bool = False
+    slots: int | None = None
 
     @property
     def behavioural(self) -> bool:

@@ -93,8 +93,13 @@ class Engine:
         costs = tuple([_cost(budget.cost, request) for budget in policy.budgets])
         return found if found.covers(costs, self._terms[policy.name], trusted=trusted) else None
 
-    def plan(self, policy: Policy, request: Request, principal: Principal, *, body: bytes, now: float) -> Plan:
-        """Say what *request* by *principal* is to be charged under *policy*, at *now* (Unix seconds)."""
+    def plan(
+        self, policy: Policy, request: Request, principal: Principal, *, body: bytes, now: float, lease: int = 0
+    ) -> Plan:
+        """Say what *request* by *principal* is to be charged under *policy*, at *now* (Unix seconds).
+
+        lease  64 bits that stand for the request among those in flight; 0: it takes no slot.
+        """
         trust = policy.trust.of(principal, now=now)
         keys = self._keys[policy.name]
         prompts = request.reading.prompts
@@ -109,6 +114,7 @@ class Engine:
             held_at=policy.presumption.held_at(principal, now=now),
             earlier=tuple([self._pieces.of(turn) for turn in prompts[-1].earlier]) if prompts else (),
             now=now,
+            lease=lease,
         )
         return Plan(policy=policy, request=request, charges=charges, body=body, trust=trust, shares=shares)
 
@@ -135,6 +141,7 @@ class Engine:
             reasons=admission.reasons,
             remaining=admission.remaining,
             retry_after=admission.retry_after,
+            slots=admission.slots_left,
             evidence=evidence_by_signal(charged.profile, policy.ladder, charged.now),
             cohorts={
                 ref.label: seat.evidence for ref, seat in zip(plan.charges.cohorts, admission.seats, strict=True)
@@ -280,6 +287,8 @@ def _terms(policy: Policy) -> Terms:
         cohort_signals=tuple(signal.name for signal in policy.cohort_signals),
         cells=any(getattr(signal, "counts_cells", False) for signal in policy.signals),
         longest=max(budget.window for budget in budgets),
+        slots=0 if policy.concurrency is None else policy.concurrency.most,
+        slot_seconds=0.0 if policy.concurrency is None else policy.concurrency.slot.total_seconds(),
     )
 
 

@@ -10,12 +10,13 @@ import math
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from ratelimit.budget import CONCURRENCY
 from ratelimit.gcra import SLACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ratelimit.budget import Budget
+    from ratelimit.budget import Budget, Concurrency
     from ratelimit.decision import Decision, Remaining
     from ratelimit.policy import Disclosure
 
@@ -65,18 +66,23 @@ def retry_headers(wait: float, *, behavioural: bool = False) -> Iterator[Header]
         yield b"x-should-retry", b"false"
 
 
-def policy_field(budgets: Iterable[Budget]) -> bytes:
+def policy_field(budgets: Iterable[Budget], concurrency: Concurrency | None = None) -> bytes:
     """Return the value of ``RateLimit-Policy``: what is configured, never what a tier has made of it.
+
+    Requests in flight have a unit of their own, and no window.
 
     >>> from datetime import timedelta
     >>> from ratelimit.budget import Budget
     >>> policy_field([Budget(quota=600, window=timedelta(hours=1))])
     b'"requests";q=600;w=3600'
     """
-    return b", ".join(
+    rows = [
         b"%s;q=%d;w=%d" % (_string(budget.name), min(budget.quota, _LARGEST), seconds(budget.window.total_seconds()))
         for budget in budgets
-    )
+    ]
+    if concurrency is not None:
+        rows.append(b'%s;q=%d;qu="concurrent-requests"' % (_string(CONCURRENCY), min(concurrency.most, _LARGEST)))
+    return b", ".join(rows)
 
 
 def remaining_field(decision: Decision, disclose: Disclosure) -> bytes:
@@ -87,8 +93,11 @@ def remaining_field(decision: Decision, disclose: Disclosure) -> bytes:
     refusal to measure the refill, and thereby the tier.
     """
     empty = violated(decision) if math.isfinite(decision.retry_after) else ()
-    return b", ".join(_item(row, disclose, wait_of(decision) if row.budget in empty else None)
-                      for row in decision.remaining)
+    rows = [_item(row, disclose, wait_of(decision) if row.budget in empty else None) for row in decision.remaining]
+    if decision.slots is not None:
+        again = b";t=%d" % seconds(wait_of(decision)) if CONCURRENCY in empty else b""
+        rows.append(b"%s;r=%d%s" % (_string(CONCURRENCY), min(decision.slots, _LARGEST), again))
+    return b", ".join(rows)
 
 
 def violated(decision: Decision) -> tuple[str, ...]:
@@ -100,6 +109,8 @@ def violated(decision: Decision) -> tuple[str, ...]:
         return ()
     reasons = {reason.name for reason in decision.reasons}
     names = tuple(row.budget for row in decision.remaining)
+    if CONCURRENCY in reasons and decision.slots is not None:
+        return (*[name for name in names if name in reasons], CONCURRENCY)
     return tuple(name for name in names if name in reasons) or names
 
 

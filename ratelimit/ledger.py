@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: The least careful standing that is kept: natural log of 10^-2.
 _CAREFUL_FLOOR = -2.0 * LN10
 
+#: The summed trust that a cohort's shared refill can draw on, so that no crowd makes it large.
+MOST_TRUST = 1.0
+
 
 def evidence_of(account: Account, terms: Terms, signals: tuple[str, ...], now: float) -> float:
     """Return log10 of the evidence that *signals* hold against an *account*, faded by the time since the last bet."""
@@ -112,6 +115,53 @@ def keep(account: Account, levels: tuple[float, ...], terms: Terms, now: float) 
         account.levels[budget.name] = level
         until = max(until, now + level / budget.refill)
     account.spent_until = until
+
+
+def share_of(terms: Terms, tier: Tier, trust: float = 0.0) -> float:
+    """Return the share of the base refill that an account gets in *tier*, whose members add their *trust*."""
+    if tier < Tier.SOFT:
+        return 1.0
+    return min(1.0, terms.ladder.share(tier) * (1.0 + min(MOST_TRUST, max(0.0, trust))))
+
+
+def correct(account: Account, units: Sequence[float], terms: Terms, share: float, now: float) -> None:
+    """Add *units*, one a budget, to the levels of an *account* that refills at a *share* of the base refill.
+
+    It is drained first: what was added late must not find its way past the time that went by. A level does not fall
+    below empty, so corrections commute as long as none finds less than it gives back. A level may rise above the burst:
+    by what all requests together took beyond their estimates that were in flight when it was reached. Nothing is
+    granted until such a debt has drained.
+    """
+    at = stood_at(account, terms, now)
+    levels = [
+        max(0.0, more + gcra.drained(account.levels.get(budget.name, 0.0), at, now=now, refill=budget.refill * share))
+        for budget, more in zip(terms.budgets, units, strict=True)
+    ]
+    keep(account, tuple(levels), terms, now)
+
+
+def in_flight(account: Account, now: float) -> dict[int, float]:
+    """Return the slots of an *account* that are taken at *now*; those whose time is up are given back."""
+    slots = account.slots
+    if not slots:
+        return {}
+    late = [lease for lease, until in slots.items() if until <= now]
+    for lease in late:
+        del slots[lease]
+    return slots
+
+
+def take_slot(account: Account, lease: int, terms: Terms, now: float) -> None:
+    """Take a slot of an *account* for the request with *lease*."""
+    if account.slots is None:
+        account.slots = {}
+    account.slots[lease] = now + terms.slot_seconds
+
+
+def release_slot(account: Account, lease: int) -> None:
+    """Give the slot of *lease* back; do nothing if it is not taken any more."""
+    if account.slots:
+        account.slots.pop(lease, None)
 
 
 def stood_at(account: Account, terms: Terms, now: float) -> float:

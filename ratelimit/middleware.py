@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from ratelimit.decision import Cause, Decision
 from ratelimit.dialects import read_body
 from ratelimit.discovery import discover
-from ratelimit.edge.answer import answer, passing
+from ratelimit.edge.answer import answer
 from ratelimit.edge.arguments import problems
 from ratelimit.edge.complaints import Complaints
+from ratelimit.edge.desk import Desk
 from ratelimit.edge.gate import Gate
-from ratelimit.edge.predicates import ask
+from ratelimit.edge.passage import Passage
 from ratelimit.edge.scope import STATE, declared_length, header, request_of, route_path
+from ratelimit.edge.socket import Socket
 from ratelimit.edge.upload import End, Upload, read_upload, replayed
 from ratelimit.edge.visit import Settled, Visit
 from ratelimit.engine import Engine
@@ -23,7 +25,7 @@ from ratelimit.identify import DEFAULT_IDENTIFY, Resolver
 from ratelimit.policy import Policy
 from ratelimit.request import Request
 from ratelimit.responses import slow_reply
-from ratelimit.stores import Fold, MemoryStore, Store
+from ratelimit.stores import MemoryStore, Store
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -32,9 +34,6 @@ if TYPE_CHECKING:
     from ratelimit.prompt import Reading
 
 OnDecision = Callable[[Decision, Request], object]
-
-#: With these statuses the application says that it does not know who asked, so nothing is learned about anybody.
-_UNAUTHENTICATED = frozenset({401, 403})
 
 
 class RateLimitMiddleware:
@@ -56,8 +55,10 @@ class RateLimitMiddleware:
                  raises is logged, and changes nothing.
 
     The decision is in ``scope["state"]["ratelimit"]`` before the application runs. Responses are never buffered.
-    Nothing is learned from a request that the application answers 401 or 403, or does not answer. Websockets and
-    lifespan pass through untouched: what a websocket asks of a model is neither charged nor observed yet.
+    Nothing is learned from a request that the application answers 401 or 403, or does not answer; what an answer turns
+    out not to have cost is given back (see ``Outcome``). Websockets are listened to where prompts are sent over them,
+    OpenAI's Realtime and responses: a message that is refused is answered by an error event, and withheld. All other
+    websockets, and lifespan, pass through untouched.
 
     Runs on asyncio, in as many event loops as you like, one at a time.
 
@@ -78,10 +79,10 @@ class RateLimitMiddleware:
         self._app = app
         self._policies = tuple(policies)
         self._store: Store = MemoryStore() if store is None else store
-        self._on_decision = on_decision
-        self._complaints = Complaints()
+        complaints = Complaints()
+        self._desk = Desk(self._store, on_decision, complaints)
         engine = Engine(self._policies, secret=self._store.secret, lexicon=self._store.lexicon)
-        self._gate = Gate(engine, self._store, identify or DEFAULT_IDENTIFY, self._complaints)
+        self._gate = Gate(self._policies, engine, self._store, identify or DEFAULT_IDENTIFY, complaints)
 
     def __repr__(self) -> str:
         names = ", ".join(policy.name for policy in self._policies)
@@ -90,7 +91,7 @@ class RateLimitMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak ASGI."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._other(scope, receive, send)
             return
         path = route_path(scope)
         policies = self._governing(scope["method"].upper(), path)
@@ -113,6 +114,22 @@ class RateLimitMiddleware:
         if settled is not None:
             await self._respond(visit, settled, scope, send)
 
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a lifespan pass, and listen to a websocket at whose path prompts are sent as messages."""
+        heard = []
+        if scope["type"] == "websocket":
+            path = route_path(scope)
+            heard = [(policy, dialect) for policy in self._policies
+                     if policy.covers(path) and (dialect := policy.dialect_for(path)).hears]
+        if not heard:
+            await self._app(scope, receive, send)
+            return
+        socket = Socket(heard, self._gate, self._desk, scope=scope, path=path, receive=receive, send=send)
+        try:
+            await self._app(scope, socket.receive, socket.send)
+        finally:
+            socket.end()
+
     def _governing(self, method: str, path: str) -> list[Policy]:
         """Return the policies that may govern: as far as the first that does so unconditionally."""
         policies = []
@@ -129,44 +146,33 @@ class RateLimitMiddleware:
         for policy in policies:
             dialect = policy.dialect_for(path)
             request = request_of(scope, path, _reading(policy, dialect, scope, upload))
-            if self._agrees(policy, request):
+            if self._desk.agrees(policy, request):
                 return Visit(
                     policy=policy, dialect=dialect, request=request, upload=upload, receive=receive,
                     accept=header(scope, b"accept"),
                 )
         return None
 
-    def _agrees(self, policy: Policy, request: Request) -> bool:
-        return policy.when is None or ask(
-            policy.when, request, otherwise=True, complaints=self._complaints,
-            complaint=f"Policy({policy.name!r}).when failed; the policy governs the request",
-        )
-
     async def _respond(self, visit: Visit, settled: Settled, scope: Scope, send: Send) -> None:
         scope.setdefault("state", {})[STATE] = settled.decision
-        self._announce(settled.decision, visit.request)
+        self._desk.announce(settled.decision, visit.request)
         if settled.reply is not None:
             await answer(settled.reply, scope, visit.receive, send, end=visit.upload.end)
             return
         visit.upload.release()
-        learn = partial(self._learn, settled.fold)
-        await self._app(scope, replayed(visit.upload.messages, visit.receive), passing(send, settled.headers, learn))
-
-    def _announce(self, decision: Decision, request: Request) -> None:
-        if self._on_decision is None:
+        if settled.bill is None:
+            await self._app(scope, replayed(visit.upload.messages, visit.receive), send)
             return
+        passage = Passage(
+            visit.upload.messages, visit.receive, send, headers=settled.headers,
+            on_start=partial(self._desk.learn, settled.fold), bill=settled.bill,
+        )
         try:
-            self._on_decision(decision, request)
-        except Exception as error:  # noqa: BLE001 (a user's function raises anything; it is logged whole)
-            self._complaints.make("on_decision failed; the request goes its way", error)
-
-    def _learn(self, fold: Fold | None, status: int) -> None:
-        if fold is None or status in _UNAUTHENTICATED:
-            return
-        try:
-            self._store.fold(fold)
-        except Exception as error:  # noqa: BLE001 (a store of a user's raises anything; it is logged whole)
-            self._complaints.make("the store failed to learn a request", error)
+            await self._app(scope, passage.receive, passage.send)
+        except BaseException as error:
+            passage.end(error)
+            raise
+        passage.end()
 
 
 def _reading(policy: Policy, dialect: Dialect, scope: Scope, upload: Upload) -> Reading:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
-from ratelimit.budget import Budget, name_problems
+from ratelimit.budget import CONCURRENCY, Budget, Concurrency, name_problems
 from ratelimit.cohort import ByLink, ByShape, ByTemplate, CohortRule, Everyone
 from ratelimit.decision import Mode
 from ratelimit.dialects import DEFAULT_DIALECTS, Dialect
@@ -35,10 +35,11 @@ class Policy:
 
     name            how headers, decisions and reasons call it: ASCII letters, digits, ``-``, ``_`` and ``.``.
     paths           shell patterns of the paths it governs (``*`` crosses slashes), the mount's prefix taken off.
-    methods         the HTTP methods it governs; prompts come by POST.
+    methods         the HTTP methods it governs; prompts come by POST, or over websockets, whatever is said here.
     when            a further condition on the ``Request``, its body read; ``None``: none.
     exempt          requests and principals that are let through uncharged and unobserved; ``None``: none.
     budgets         what a principal may spend: all are charged, or none. At least one, names unlike.
+    concurrency     how many of its requests may be in flight at once; ``None``: any number.
     signals         behaviours watched in each principal alone.
     cohort_signals  behaviours watched in each principal against its cohorts.
     cohorts         which principals move together.
@@ -64,6 +65,7 @@ class Policy:
     when: Callable[[Request], bool] | None = None
     exempt: Callable[[Request, Principal], bool] | None = None
     budgets: tuple[Budget, ...] = (_HOUR,)
+    concurrency: Concurrency | None = None
     signals: tuple[PrincipalSignal, ...] = (Wander(), Stamina())
     cohort_signals: tuple[CohortSignal, ...] = (Affinity(),)
     cohorts: tuple[CohortRule, ...] = (ByShape(), ByTemplate(), ByLink(), Everyone())
@@ -83,9 +85,11 @@ class Policy:
 
     def governs(self, method: str, path: str) -> bool:
         """Say whether a request of *method* to *path* may fall under this policy (``when`` is asked later)."""
-        return method in self.methods and any(
-            pattern == "*" or fnmatchcase(path, pattern) for pattern in self.paths
-        )
+        return method in self.methods and self.covers(path)
+
+    def covers(self, path: str) -> bool:
+        """Say whether *path* may fall under this policy: for websockets, which have no method."""
+        return any(pattern == "*" or fnmatchcase(path, pattern) for pattern in self.paths)
 
     def dialect_for(self, path: str) -> Dialect:
         """Return the first dialect that claims *path*, or the last of them, as it is spoken there."""
@@ -104,12 +108,7 @@ class Policy:
             elif len(value) < least:
                 problems.append(f"{field}: must not be empty")
         problems.extend(name_problems(self.name))
-        if isinstance(self.budgets, tuple):
-            names = [budget.name for budget in self.budgets if isinstance(budget, Budget)]
-            problems.extend(f"budgets[{index}]: must be a Budget, got {budget!r}"
-                            for index, budget in enumerate(self.budgets) if not isinstance(budget, Budget))
-            problems.extend(f"budgets: two are called {name!r}; give each a name of its own"
-                            for name in sorted({name for name in names if names.count(name) > 1}))
+        problems.extend(_budget_problems(self.budgets, self.concurrency))
         problems.extend(_dialect_problems(self.dialects))
         for field, allowed in (("mode", Mode), ("unreadable", UnreadableRule), ("disclose", Disclosure)):
             if (value := getattr(self, field)) not in get_args(allowed):
@@ -125,8 +124,23 @@ class Policy:
         return problems
 
 
+def _budget_problems(budgets: object, concurrency: object) -> list[str]:
+    problems, rows = [], budgets if isinstance(budgets, tuple) else ()
+    names = [budget.name for budget in rows if isinstance(budget, Budget)]
+    problems += [f"budgets[{index}]: must be a Budget, got {budget!r}"
+                 for index, budget in enumerate(rows) if not isinstance(budget, Budget)]
+    problems += [f"budgets: two are called {name!r}; give each a name of its own"
+                 for name in sorted({name for name in names if names.count(name) > 1})]
+    if concurrency is not None and not isinstance(concurrency, Concurrency):
+        problems.append(f"concurrency: must be a Concurrency or None, got {concurrency!r}; say Concurrency(most=8)")
+    if concurrency is not None and CONCURRENCY in names:
+        problems.append(f"budgets: none may be called {CONCURRENCY!r} beside a Concurrency, whose name that is")
+    return problems
+
+
 def _dialect_problems(dialects: object) -> list[str]:
-    names = ("name", "claims", "at", "read", "read_form", "error", "headers", "stream_error")
+    names = ("name", "hears", "claims", "at", "read", "read_form", "hear", "error", "headers", "event_error",
+             "stream_error")
     missing = [
         (index, dialect, [name for name in names if not hasattr(dialect, name)])
         for index, dialect in enumerate(dialects if isinstance(dialects, tuple) else ())

@@ -78,9 +78,11 @@ class Account:
     wealth       the log wealth (natural) of each signal, by the signal's name.
     active_at    the last bet, Unix seconds.
     empty        that it is known to be empty; ``None`` as soon as its levels, evidence or trust move.
+    slots        requests in flight: until when each lease is taken, Unix seconds, the first taken first; ``None`` until
+                 there was one.
     """
 
-    __slots__ = ("active_at", "at", "empty", "levels", "spent_until", "wealth")
+    __slots__ = ("active_at", "at", "empty", "levels", "slots", "spent_until", "wealth")
 
     def __init__(self, now: float) -> None:
         self.levels: dict[str, float] = {}
@@ -88,6 +90,7 @@ class Account:
         self.wealth: dict[str, float] = {}
         self.active_at = now
         self.empty: Empty | None = None
+        self.slots: dict[int, float] | None = None
 
 
 class PrincipalProfile(Account):

@@ -106,7 +106,7 @@ def budget_headers(decision: Decision, policy: Policy) -> list[Header]:
     if policy.disclose == "none" or not decision.remaining:
         return []
     return [
-        (b"ratelimit-policy", policy_field(policy.budgets)),
+        (b"ratelimit-policy", policy_field(policy.budgets, policy.concurrency)),
         (b"ratelimit", remaining_field(decision, policy.disclose)),
     ]
 
@@ -159,9 +159,17 @@ def _message(decision: Decision, wait: float) -> Iterable[str]:
     if any(reason.cause is Cause.COST for reason in decision.reasons):
         yield "This request costs more than its budget can ever hold at once. Send less in one request."
         return
-    yield "Usage like this is limited for now." if decision.behavioural else "The budget for requests is spent."
+    yield _said(decision)
     if math.isfinite(wait):
         yield f"Try again in {_spoken(seconds(wait))}."
+
+
+def _said(decision: Decision) -> str:
+    if decision.behavioural:
+        return "Usage like this is limited for now."
+    if all(reason.cause is Cause.CONCURRENCY for reason in decision.reasons):
+        return "Too many requests are in flight at once."
+    return "The budget for requests is spent."
 
 
 def _disclosed(decision: Decision, policy: Policy) -> Iterable[str]:

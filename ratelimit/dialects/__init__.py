@@ -19,9 +19,11 @@ from ratelimit.dialects.openai import OpenAIChat
 from ratelimit.dialects.openai_media import OpenAIMedia
 from ratelimit.dialects.override import Override
 from ratelimit.dialects.plain import Plain
+from ratelimit.dialects.realtime import OpenAIRealtime
 from ratelimit.dialects.responses import OpenAIResponses
 from ratelimit.dialects.tei import TEI
 from ratelimit.dialects.tgi import TGI
+from ratelimit.dialects.usage import UsageReader, counted, reader_of, usage_in
 from ratelimit.dialects.vllm import VLLM
 
 #: In this order: whoever claims a path first reads it, so the more particular stand before the more general.
@@ -32,6 +34,7 @@ DEFAULT_DIALECTS: tuple[Dialect, ...] = (
     Ollama(),
     AnthropicMessages(),
     OpenAIResponses(),
+    OpenAIRealtime(),
     OpenAICompletions(),
     OpenAIEmbeddings(),
     OpenAIModerations(),
@@ -70,10 +73,15 @@ __all__ = [
     "OpenAIFiles",
     "OpenAIMedia",
     "OpenAIModerations",
+    "OpenAIRealtime",
     "OpenAIResponses",
     "Override",
     "Plain",
     "Refusal",
     "Upload",
+    "UsageReader",
+    "counted",
     "read_body",
+    "reader_of",
+    "usage_in",
 ]

@@ -50,6 +50,11 @@ class Dialect(Protocol):
         """What decisions and readings call it."""
         ...
 
+    @property
+    def hears(self) -> bool:
+        """Whether it is spoken over websockets, message by message."""
+        return False
+
     def claims(self, path: str) -> bool:
         """Say whether a request to *path* (the mount's prefix taken off) speaks this dialect."""
         ...
@@ -66,6 +71,10 @@ class Dialect(Protocol):
         """Read a body that came as a *form*: multipart, or URL-encoded."""
         return Reading(dialect=self.name, problem=Unreadable.MULTIPART, detail="the body is a form; send JSON")
 
+    def hear(self, event: bytes) -> Reading | None:  # noqa: ARG002 (by default nothing is heard)
+        """Read one message of a websocket; ``None``: it is no prompt, and passes."""
+        return None
+
     def error(self, refusal: Refusal) -> tuple[str, bytes]:
         """Return the media type and the bytes of an error body as this dialect's clients expect it."""
         ...
@@ -73,6 +82,10 @@ class Dialect(Protocol):
     def headers(self, refusal: Refusal) -> tuple[Header, ...]:  # noqa: ARG002 (by default there are none)
         """Return the headers that this dialect's clients look for beside those of every refusal."""
         return ()
+
+    def event_error(self, refusal: Refusal) -> bytes:
+        """Return the same error as a message of a websocket, by which the connection is not lost."""
+        return self.error(refusal)[1]
 
     def stream_error(self, refusal: Refusal) -> bytes:
         """Return the same error as the last piece of a stream that is open already, when no status can tell it."""

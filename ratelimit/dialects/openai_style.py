@@ -11,6 +11,7 @@ from msgspec import Raw
 
 from ratelimit.dialects.base import Dialect
 from ratelimit.dialects.errors import JSON, encoded, problem_members
+from ratelimit.dialects.events import error_event
 
 if TYPE_CHECKING:
     from ratelimit.dialects.base import Header, Refusal
@@ -40,6 +41,10 @@ class OpenAIStyle(Dialect):
         """Return OpenAI's error object, with the members of RFC 9457 beside it, which its clients ignore."""
         error = {"message": refusal.message, "type": _type(refusal.status), "param": None, "code": refusal.code}
         return JSON, encoded({"error": error, **problem_members(refusal)})
+
+    def event_error(self, refusal: Refusal) -> bytes:
+        """Return the event by which OpenAI's websockets tell an error."""
+        return error_event(refusal, _type(refusal.status))
 
     def headers(self, refusal: Refusal) -> tuple[Header, ...]:
         """Return when there will be more, as OpenAI's own answers tell it beside ``Retry-After``."""

@@ -41,6 +41,11 @@ class Override(Dialect):
         """The name of what is spoken."""
         return self.dialect.name
 
+    @property
+    def hears(self) -> bool:
+        """Whether what is spoken is spoken over websockets too."""
+        return self.dialect.hears
+
     def claims(self, path: str) -> bool:
         """Say whether one of the patterns fits *path*."""
         return any(fnmatchcase(path, pattern) for pattern in self.paths)
@@ -57,6 +62,10 @@ class Override(Dialect):
         """Read *form* as the dialect does."""
         return self.dialect.read_form(form)
 
+    def hear(self, event: bytes) -> Reading | None:
+        """Read *event* as the dialect does."""
+        return self.dialect.hear(event)
+
     def error(self, refusal: Refusal) -> tuple[str, bytes]:
         """Word *refusal* as the dialect does."""
         return self.dialect.error(refusal)
@@ -64,6 +73,10 @@ class Override(Dialect):
     def headers(self, refusal: Refusal) -> tuple[Header, ...]:
         """Return the headers that the dialect adds."""
         return self.dialect.headers(refusal)
+
+    def event_error(self, refusal: Refusal) -> bytes:
+        """Word *refusal* as the dialect does over a websocket."""
+        return self.dialect.event_error(refusal)
 
     def stream_error(self, refusal: Refusal) -> bytes:
         """Word *refusal* as the dialect does in a stream."""

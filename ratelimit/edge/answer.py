@@ -1,4 +1,4 @@
-"""What goes back: the application's response with a few headers more, or a reply of our own."""
+"""A reply of our own, in place of the application's response."""
 
 from __future__ import annotations
 
@@ -9,34 +9,12 @@ from typing import TYPE_CHECKING
 from ratelimit.edge.upload import End
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from starlette.types import Message, Receive, Scope, Send
 
-    from ratelimit.headers import Header
     from ratelimit.responses import Reply
 
 #: Seconds for which the rest of a body is taken and thrown away after it was refused.
 LINGER = 1.0
-
-
-def passing(send: Send, headers: Sequence[Header], on_start: Callable[[int], None]) -> Send:
-    """Return a ``send`` that appends *headers* to the response's start, and calls *on_start* with its status once sent.
-
-    Every other message goes through untouched, and so does a second start: that is for the server to refuse.
-    """
-    started = False
-
-    async def forward(message: Message) -> None:
-        nonlocal started
-        if started or message["type"] != "http.response.start":
-            await send(message)
-            return
-        started = True
-        await send({**message, "headers": [*message.get("headers", ()), *headers]} if headers else message)
-        on_start(message["status"])
-
-    return forward
 
 
 async def answer(reply: Reply, scope: Scope, receive: Receive, send: Send, *, end: End) -> None:
@@ -58,11 +36,17 @@ async def answer(reply: Reply, scope: Scope, receive: Receive, send: Send, *, en
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
+async def _next(receive: Receive) -> Message:
+    await asyncio.sleep(0)  # a server that never makes us wait must not stop the clock
+    return await receive()
+
+
 async def _hangs_up(receive: Receive) -> bool:
     """Throw away what is still coming; return whether the other end hung up over it."""
     with suppress(TimeoutError):
         async with asyncio.timeout(LINGER):
-            while (message := await receive()).get("more_body", False):
-                pass
+            message = await receive()
+            while message.get("more_body", False):
+                message = await _next(receive)
             return bool(message["type"] == "http.disconnect")
     return False

@@ -20,7 +20,7 @@ def problems(
             yield f"{name}: must be callable or None, got {function!r}"
     if inspect.iscoroutinefunction(on_decision):
         yield f"on_decision: must not be async, got {on_decision!r}; start a task in it if you must wait for something"
-    missing = [name for name in ("charge", "fold", "secret", "clock", "lexicon") if not hasattr(store, name)]
+    missing = [name for name in ("charge", "fold", "adjust", "secret", "clock", "lexicon") if not hasattr(store, name)]
     if store is not None and missing:
         yield f"store: must be a Store or None, got {store!r}, which has no {', '.join(missing)}"
 

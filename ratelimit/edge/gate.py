@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ratelimit.decision import Cause
 from ratelimit.edge.anonymous import anonymous
+from ratelimit.edge.bill import Bill, adjust
 from ratelimit.edge.lanes import Lanes
 from ratelimit.edge.listener import Listener
 from ratelimit.edge.predicates import ask
 from ratelimit.edge.shown import shown
 from ratelimit.edge.visit import Settled, Visit
 from ratelimit.identify import Resolver, resolve
+from ratelimit.outcome import Outcome
 from ratelimit.responses import budget_headers, outage_reply, refusal_reply, unreadable_reply
+from ratelimit.tokens import meters_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ratelimit.charges import Charges
     from ratelimit.edge.complaints import Complaints
     from ratelimit.engine import Engine, Plan
+    from ratelimit.policy import Policy
     from ratelimit.principal import Principal
-    from ratelimit.stores import Store
+    from ratelimit.stores import Charged, Store
 
 
 class Gate:
-    """Decides, with *engine*, *store* and *identify*; a request meets a decision whichever of these fails."""
+    """Decides under *policies*, with *engine*, *store* and *identify*, whichever of these fails."""
 
-    def __init__(self, engine: Engine, store: Store, identify: Resolver, complaints: Complaints) -> None:
+    def __init__(
+        self, policies: Iterable[Policy], engine: Engine, store: Store, identify: Resolver, complaints: Complaints
+    ) -> None:
         self._engine = engine
         self._store = store
         self._identify = identify
         self._complaints = complaints
         self._lanes = Lanes()
+        self._meters = {policy.name: meters_of(policy.budgets) for policy in policies}
 
     async def settle(self, visit: Visit) -> Settled | None:
         """Say what to do about *visit*; ``None``: the other end hung up while it was held back.
@@ -64,19 +75,26 @@ class Gate:
         """Charge again as soon as the budget may have refilled, and give up when ``max_delay`` would be exceeded."""
         time, decision = asyncio.get_running_loop().time, settled.decision
         began, most = time(), visit.policy.max_delay.total_seconds()
-        async with Listener(visit.receive) as listener:
-            while decision.refused and decision.retry_after <= (left := most - (time() - began)):
-                with self._lanes.place(decision.principal, decision.retry_after) as lane:
-                    if lane.length > left or not await listener.wait(lane.turn(), within=left):
-                        break
-                settled = await self._charge(visit, principal)
-                decision = settled.decision
-        if listener.heard is not None:
-            visit.upload.messages.append(listener.heard)
+        listener = Listener(visit.receive)
+        try:
+            async with listener:
+                while decision.refused and decision.retry_after <= (left := most - (time() - began)):
+                    with self._lanes.place(decision.principal, decision.retry_after) as lane:
+                        if lane.length > left or not await listener.wait(lane.turn(), within=left):
+                            break
+                    settled = await self._charge(visit, principal)
+                    decision = settled.decision
+        except BaseException:
+            if settled.bill is not None:  # granted, and nobody is left to make use of it
+                settled.bill.close(Outcome.FAILED)
+            raise
+        finally:
+            if listener.heard is not None:
+                visit.upload.messages.append(listener.heard)
         return msgspec.structs.replace(settled, decision=msgspec.structs.replace(decision, delayed=time() - began))
 
     async def _charge(self, visit: Visit, principal: Principal) -> Settled:
-        policy, now, fold = visit.policy, self._store.clock.now(), None
+        policy, now, fold, bill = visit.policy, self._store.clock.now(), None, None
         again = self._engine.recall(policy, visit.request, principal, now=now)
         if again is not None:
             decision = again.seen(now)
@@ -84,19 +102,32 @@ class Gate:
                          costs=again.charges.costs)
         else:
             plan = self._plan(visit, principal, now)
-            charged = await self._store.charge(plan.charges)
+            charged = await self._charged(plan.charges)
             decision, fold = self._engine.settle(plan, charged)
             told = shown(decision, policy, own_tier=charged.admission.own_tier, terms=plan.charges.terms,
                          costs=plan.charges.costs)
+            if not decision.refused:
+                meters = self._meters[policy.name]
+                bill = Bill(plan.charges, charged.admission.pools, meters, self._store, self._complaints)
         if not decision.allowed:
             reply = refusal_reply(told, policy, visit.dialect, visit.accept, visit.call)
             return Settled(decision=decision, reply=reply)
         # An audit is not seen from outside: the exchange is byte for byte the application's.
         headers = [] if policy.mode == "audit" else budget_headers(told, policy)
-        return Settled(decision=decision, fold=fold, headers=tuple(headers))
+        return Settled(decision=decision, fold=fold, headers=tuple(headers), bill=bill)
+
+    async def _charged(self, charges: Charges) -> Charged:
+        try:
+            return await self._store.charge(charges)
+        except BaseException:
+            if charges.lease:  # it may have been taken all the same; units stay, for they may not have been
+                adjust(self._store, self._complaints, charges, (0.0,) * len(charges.costs))
+            raise
 
     def _plan(self, visit: Visit, principal: Principal, now: float) -> Plan:
-        return self._engine.plan(visit.policy, visit.request, principal, body=visit.upload.body, now=now)
+        seated = visit.in_flight and visit.policy.concurrency is not None
+        lease = secrets.randbits(63) + 1 if seated else 0
+        return self._engine.plan(visit.policy, visit.request, principal, body=visit.upload.body, now=now, lease=lease)
 
     async def _principal(self, visit: Visit) -> Principal:
         found = await resolve(self._identify, visit.request)

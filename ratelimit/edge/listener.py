@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Self
 
+from ratelimit.edge.visit import GONE
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from types import TracebackType
@@ -47,11 +49,11 @@ class Listener:
     @property
     def gone(self) -> bool:
         """Whether the other end hung up."""
-        return self.heard is not None and self.heard["type"] == "http.disconnect"
+        return self.heard is not None and self.heard["type"] in GONE
 
     async def _listen(self) -> None:
         self.heard = await self._receive()
-        if self.heard["type"] != "http.disconnect":
+        if self.heard["type"] not in GONE:
             await asyncio.Event().wait()  # more of the body: the application's, so no more of it is taken
 
 

@@ -34,7 +34,7 @@ def request_of(scope: Scope, path: str, reading: Reading) -> Request:
     """Return the request of *scope* as the core sees it."""
     peer = scope.get("client")
     return Request(
-        method=scope["method"],
+        method=scope.get("method", "GET"),  # a websocket begins as one
         path=path,
         query=scope.get("query_string", b""),
         headers=scope["headers"],

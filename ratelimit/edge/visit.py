@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive
 
     from ratelimit.dialects import Dialect
+    from ratelimit.edge.bill import Bill
     from ratelimit.edge.upload import Upload
     from ratelimit.headers import Header
     from ratelimit.policy import Policy
@@ -20,15 +21,20 @@ if TYPE_CHECKING:
     from ratelimit.stores import Fold
 
 
+#: What says that the other end hung up.
+GONE = frozenset({"http.disconnect", "websocket.disconnect"})
+
+
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
     """One request, and the policy that it falls under.
 
-    policy   the one that won.
-    dialect  what is spoken at the request's path, and answered in.
-    request  as the core sees it, its body read.
-    upload   what was read of the body, to be replayed.
-    receive  where the rest of it, and the hanging up, come from.
-    accept   the Accept header.
+    policy     the one that won.
+    dialect    what is spoken at the request's path, and answered in.
+    request    as the core sees it, its body read.
+    upload     what was read of the body, to be replayed.
+    receive    where the rest of it, and the hanging up, come from.
+    accept     the Accept header.
+    in_flight  whether it counts among the requests in flight.
     """
 
     policy: Policy
@@ -37,6 +43,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     upload: Upload
     receive: Receive
     accept: str
+    in_flight: bool = True
 
     @property
     def call(self) -> str:
@@ -46,7 +53,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def hung_up(self) -> bool:
         """Whether the other end is known to have gone."""
-        return any(message["type"] == "http.disconnect" for message in self.upload.messages)
+        return any(message["type"] in GONE for message in self.upload.messages)
 
     def refused(self, cause: Cause, name: str, detail: str, *, principal: str = "") -> Decision:
         """Return a decision against this request that took no charge; in audit mode it goes on even so."""
@@ -75,9 +82,11 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     reply     what to answer; ``None``: the request goes on to the application.
     fold      what to learn once the application has answered; ``None``: nothing.
     headers   what to append to the application's.
+    bill      what was charged, to be closed whatever happens; ``None``: nothing was.
     """
 
     decision: Decision
     reply: Reply | None = None
     fold: Fold | None = None
     headers: tuple[Header, ...] = ()
+    bill: Bill | None = None

@@ -14,7 +14,11 @@ from ratelimit.principal import Principal
 if TYPE_CHECKING:
     from ratelimit.request import Request
 
-SOURCES = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "?key")
+SOURCES = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "?key", "sec-websocket-protocol")
+
+#: Browsers set no headers on a websocket: OpenAI's clients put the key among the sub-protocols, after this.
+_AMONG_PROTOCOLS = "openai-insecure-api-key."
+
 _KEY_SCHEMES = frozenset({"bearer", "token", "apikey", "api-key", "key"})
 
 
@@ -23,7 +27,8 @@ class APIKey:
 
     sources  where to look, in this order; the first that holds a key counts. A header's name, or ``?name`` for a
              parameter of the query. Default: ``authorization``, ``x-api-key``, ``api-key``, ``x-goog-api-key``,
-             ``?key``. Of several header lines of one name the first counts, which is the one that applications read.
+             ``?key``, ``sec-websocket-protocol`` (where OpenAI's clients in browsers put it). Of several header lines
+             of one name the first counts, which is the one that applications read.
              ``Authorization`` is read as Bearer (or Token, ApiKey, Key), as the user part of Basic, or as a bare key;
              credentials of other schemes are no key.
     lookup   a plain or async function from the key to its ``Principal``, to say how old it is, what it is linked to,
@@ -78,6 +83,9 @@ def _key(source: str, lines: dict[str, bytes], request: Request) -> str | None:
     if source.startswith("?"):
         return request.query_value(source[1:]) if request.query else None
     value = lines.get(source, b"").decode("latin-1").strip()
+    if source == "sec-websocket-protocol":
+        offered = [one.strip() for one in value.split(",")]
+        return next((one[len(_AMONG_PROTOCOLS) :] for one in offered if one.startswith(_AMONG_PROTOCOLS)), None)
     return credentials(value) if source == "authorization" else value
 
 

@@ -28,7 +28,8 @@ class Row(msgspec.Struct, gc=False):
     verified    whether it is known who it is.
     links       what the principal may share with others, by kind.
     method      the HTTP method.
-    status      what was answered; from 401 and 403 nothing is learned.
+    status      what was answered: from 401 and 403 nothing is learned, and what failed is not charged.
+    usage       the usage that the answer reported, as its API words it.
     headers     by name, or as pairs.
     user_agent  the header of this name, where *headers* has none.
     """
@@ -42,6 +43,7 @@ class Row(msgspec.Struct, gc=False):
     links: dict[str, str | None] | None = None
     method: str = "POST"
     status: int | None = None
+    usage: Any = None
     headers: dict[str, str | list[str]] | list[tuple[str, str]] | None = None
     user_agent: str | None = None
 

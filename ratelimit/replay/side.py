@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 from ratelimit.clock import ManualClock
 from ratelimit.decision import Cause, Decision, Reason
+from ratelimit.dialects import counted
+from ratelimit.edge.bill import Bill
 from ratelimit.edge.predicates import ask
 from ratelimit.engine import Engine
 from ratelimit.identify.enduser import end_user_of
+from ratelimit.outcome import UNAUTHENTICATED, Outcome, outcome_of
 from ratelimit.replay.drive import driver
 from ratelimit.replay.noted import Noted
 from ratelimit.replay.tally import Tally
 from ratelimit.stores import MemoryStore
+from ratelimit.tokens import meters_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,15 +26,13 @@ if TYPE_CHECKING:
     from ratelimit.policy import Policy
     from ratelimit.principal import Principal
     from ratelimit.replay.case import Case
+    from ratelimit.replay.rows import Row
     from ratelimit.replay.sink import Sink
     from ratelimit.request import Request
     from ratelimit.stores import Charged, Store
 
 #: The key of every hash, so that one trace always comes to one result. It protects nothing: the trace is in clear.
 SECRET = b"ratelimit replay: one trace, one result"
-
-#: With these statuses the application said that it does not know who asked: nothing is learned, as in the middleware.
-_UNAUTHENTICATED = frozenset({401, 403})
 
 _UNGOVERNED = Decision(allowed=True)
 _EXEMPT = Decision(allowed=True, exempt=True)
@@ -55,6 +57,7 @@ class Side:
         self._store: Store = MemoryStore(clock=self._clock, secret=SECRET) if store is None else store
         self._driver = driver(self._store)
         self._engine = Engine(self.policies, secret=self._store.secret, lexicon=self._store.lexicon)
+        self._meters = {policy.name: meters_of(policy.budgets) for policy in self.policies}
         self._routes: dict[tuple[str, str], list[tuple[Policy, Dialect]]] = {}
 
     def __repr__(self) -> str:
@@ -142,17 +145,22 @@ class Side:
             self.tally.again(decision)
             return decision
         plan = self._engine.plan(policy, request, principal, body=case.body, now=case.now)
-        return self._driver.run(self._charged(plan, learns=case.row.status not in _UNAUTHENTICATED))
+        return self._driver.run(self._charged(plan, case.row))
 
-    async def _charged(self, plan: Plan, *, learns: bool) -> Decision:
+    async def _charged(self, plan: Plan, row: Row) -> Decision:
         charged = await self._store.charge(plan.charges)
         self._note(plan, charged)
         decision, fold = self._engine.settle(plan, charged)
-        if fold is not None and learns:
+        if fold is not None and row.status not in UNAUTHENTICATED:
             try:
                 self._store.fold(fold)
             except Exception as error:  # noqa: BLE001 (a store of a user's raises anything; the middleware goes on)
                 self.complaints.make("the store failed to learn a request", error)
+        if not decision.refused:
+            outcome = Outcome.ANSWERED if row.status is None else outcome_of(row.status)
+            usage = counted(row.usage) if isinstance(row.usage, dict) else None
+            meters, pools = self._meters[plan.policy.name], charged.admission.pools
+            Bill(plan.charges, pools, meters, self._store, self.complaints).close(outcome, usage)
         return decision
 
     def _note(self, plan: Plan, charged: Charged) -> None:

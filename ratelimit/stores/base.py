@@ -79,8 +79,27 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     now: float
 
 
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What a charge turned out to be worth, once it is known what became of the request.
+
+    charges  the charge it follows from, which was granted; its ``cohorts`` are those alone whose budgets it wrote.
+    units    one a budget of ``charges.terms``: what is to be added to the levels of the principal, its payer and those
+             cohorts; negative gives back, and no level falls below empty.
+    lease    the slot to release, in the principal and its payer; 0: none.
+    now      Unix seconds.
+    """
+
+    charges: Charges
+    units: tuple[float, ...]
+    lease: int
+    now: float
+
+
 class Store(Protocol):
-    """Where profiles and budgets live. ``charge`` is the one awaited round trip of a request; ``fold`` never waits."""
+    """Where profiles and budgets live.
+
+    ``charge`` is the one awaited round trip of a request; ``fold`` and ``adjust`` never wait.
+    """
 
     @property
     def secret(self) -> bytes:
@@ -103,6 +122,13 @@ class Store(Protocol):
 
     def fold(self, fold: Fold) -> None:
         """Learn what was answered: now, or soon; never blocks and never raises."""
+        ...
+
+    def adjust(self, adjustment: Adjustment) -> None:
+        """Correct what was charged and give a slot back: now, or soon; never blocks and never raises.
+
+        Adjustments commute. A principal that was charged for the first time, and is given all of it back, is forgotten.
+        """
         ...
 
     async def aclose(self) -> None:

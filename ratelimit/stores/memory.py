@@ -11,10 +11,20 @@ from ratelimit.clock import Clock, SystemClock
 from ratelimit.decision import Tier
 from ratelimit.errors import refuse_invalid
 from ratelimit.evidence import LN10
-from ratelimit.ledger import cohort_tier, drain_pool, inherit, move, stand, tier_of
+from ratelimit.ledger import (
+    cohort_tier,
+    correct,
+    drain_pool,
+    inherit,
+    move,
+    release_slot,
+    share_of,
+    stand,
+    tier_of,
+)
 from ratelimit.profile import CohortProfile, PrincipalProfile
 from ratelimit.sketches import Lexicon
-from ratelimit.stores.base import Charged, CohortFold, Fold
+from ratelimit.stores.base import Adjustment, Charged, CohortFold, Fold
 from ratelimit.stores.residue import Residue
 from ratelimit.stores.rooms import Rooms
 
@@ -116,6 +126,28 @@ class MemoryStore:
         room = _room(profile, terms, now)
         if room != self._principals.room_of(fold.principal):
             self._principals.put(fold.principal, profile, room=room, now=now)
+
+    def adjust(self, adjustment: Adjustment) -> None:
+        """Correct what was charged and give a slot back, at once."""
+        charges, units, now = adjustment.charges, adjustment.units, adjustment.now
+        terms, moves = charges.terms, any(units)
+        for key in dict.fromkeys(filter(None, (charges.principal, charges.payer))):
+            account = self._principals.get(key, now=now)
+            if account is None:
+                continue
+            if adjustment.lease:
+                release_slot(account, adjustment.lease)
+            if moves:
+                # A payer is asked as a clear one, whoever spends from it.
+                tier = Tier.CLEAR if key != charges.principal else tier_of(account, terms, terms.signals, now)
+                correct(account, units, terms, share_of(terms, tier), now)
+            if self._principals.room_of(key) == _NEW and not account.slots and not any(account.levels.values()):
+                self._principals.drop(key)
+        for ref in charges.cohorts if moves else ():
+            cohort = self._cohorts.get(ref.key, now=now)
+            if cohort is not None:
+                tier = cohort_tier(cohort, terms, now)
+                correct(cohort, units, terms, share_of(terms, tier, cohort.trust), now)
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing to release."""

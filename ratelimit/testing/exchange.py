@@ -113,7 +113,7 @@ async def drive(
             "raw_path": path.encode("utf-8", "surrogatepass"),
             "query_string": query,
             "root_path": root_path,
-            "headers": _headers(headers),
+            "headers": as_pairs(headers),
             "client": None if peer is None else (peer, 50_000),
             "server": ("127.0.0.1", 80),
             "extensions": dict(extensions or {}),
@@ -164,7 +164,8 @@ def _last(message: Message) -> bool:
     return bool(kind == "http.response.pathsend")
 
 
-def _headers(headers: Iterable[tuple[Text, Text]] | Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def as_pairs(headers: Iterable[tuple[Text, Text]] | Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return *headers* as a scope has them."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return [(_bytes(name).lower(), _bytes(value)) for name, value in pairs]
 

@@ -31,7 +31,8 @@ def require_field(
     value = message.get(name)
     if name in message:
         fits = isinstance(value, kind) and (not isinstance(value, bool) or kind is bool)
-        require(fits, f"{where}: {name!r} is of the wrong type: {value!r}")
+        if not fits:  # only then is the value put into words: it may be long
+            raise ProtocolViolation(f"{where}: {name!r} is of the wrong type: {value!r}")
     return value
 
 
@@ -53,7 +54,8 @@ def require_headers(headers: object, where: str) -> list[tuple[bytes, bytes]]:
 
 def require_type(message: Message) -> str:
     """Return the type of *message*, which must be a dictionary that names one."""
-    require(isinstance(message, dict), f"a message must be a dictionary, got {message!r}")
+    if not isinstance(message, dict):
+        raise ProtocolViolation(f"a message must be a dictionary, got {message!r}")
     kind: str = require_field(message, "type", str, required=True)
     return kind
 

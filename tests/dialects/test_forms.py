@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ratelimit.dialects import AnthropicMessages, OpenAIChat, OpenAIFiles, OpenAIMedia, Plain, read_body
@@ -39,6 +39,9 @@ def test_a_form_is_read_back(
     fields: list[tuple[str, bytes]], files: list[tuple[str, str, bytes]], quoted: bool, line: bytes
 ) -> None:
     """Every field and every file, in order, whatever is in them but the boundary."""
+    contents = [value for _, value in fields] + [content for *_, content in files]
+    # What ends in a carriage return, before a line feed, ends a line by both: nobody can tell.
+    assume(line == b"\r\n" or not any(content.endswith(b"\r") for content in contents))
     boundary = '"the boundary"' if quoted else "the-boundary"
     body = packed(fields, files, boundary.strip('"').encode(), line)
     form = form_of(body, f"Multipart/Form-Data; charset=utf-8; Boundary={boundary}")

@@ -26,6 +26,7 @@ PATHS = {
                     "/v1beta/openai/chat/completions", "/api/chat/completions"],
     "openai-responses": ["/v1/responses", "/openai/v1/responses", "/v1/responses/input_tokens",
                          "/v1/responses/compact"],
+    "openai-realtime": ["/v1/realtime", "/openai/v1/realtime", "/realtime/"],
     "openai-completions": ["/v1/completions", "/openai/deployments/d/completions"],
     "openai-embeddings": ["/v1/embeddings", "/openai/deployments/d/embeddings"],
     "openai-moderations": ["/v1/moderations"],
@@ -163,4 +164,4 @@ def test_what_is_no_dialect_is_told_what_it_lacks() -> None:
 
     (error,) = raised.value.exceptions
     assert "dialects[0]" in str(error)
-    assert "has no at, read, read_form, error, headers, stream_error; inherit from Dialect" in str(error)
+    assert "has no hears, at, read, read_form, hear, error, headers, event_error, stream_error; inherit" in str(error)

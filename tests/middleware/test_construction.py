@@ -33,7 +33,8 @@ def test_everything_wrong_is_said_at_once() -> None:
         "RateLimitMiddleware.policy[2]: another is called 'default'; give each a name of its own",
         "RateLimitMiddleware.identify: must be callable or None, got 'me'",
         "RateLimitMiddleware.on_decision: must be callable or None, got 'log'",
-        "RateLimitMiddleware.store: must be a Store or None, got 5, which has no charge, fold, secret, clock, lexicon",
+        ("RateLimitMiddleware.store: must be a Store or None, got 5, which has no charge, fold, adjust, secret, clock, "
+        "lexicon"),
     ]
 
 

@@ -239,7 +239,7 @@ async def test_a_broken_application_is_told_by_its_server(guard: Make) -> None:
 
 
 async def test_websockets_and_lifespans_are_not_touched(policy: Make) -> None:
-    """The very scope, receive and send go to the application, whatever the type, once it is not HTTP."""
+    """The very scope, receive and send go to the application, where no prompts are heard."""
     calls: list[Any] = []
 
     async def app(*asgi: Any) -> None:
@@ -252,7 +252,7 @@ async def test_websockets_and_lifespans_are_not_touched(policy: Make) -> None:
         raise AssertionError("nobody spoke")
 
     for kind in ("websocket", "lifespan", "anything"):
-        scope: Any = {"type": kind, "path": "/v1/realtime", "headers": []}
+        scope: Any = {"type": kind, "path": "/v1/live", "headers": []}
         await RateLimitMiddleware(app, policy())(scope, receive, send)
         assert calls[-1] == (scope, receive, send)
         assert set(scope) == {"type", "path", "headers"}

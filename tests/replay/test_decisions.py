@@ -23,7 +23,7 @@ from ratelimit.replay.case import Case
 from ratelimit.replay.rows import read_row
 from ratelimit.replay.side import SECRET, Side
 from ratelimit.request import Request
-from ratelimit.stores import MemoryStore
+from ratelimit.stores import Adjustment, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +79,9 @@ def _directly(trace: list[dict[str, Any]], policy: Policy, *, recalls: bool = Tr
         else:
             plan = engine.plan(policy, request, principal, body=body, now=clock.now())
             decision, fold = engine.settle(plan, await store.charge(plan.charges))
+            if not decision.refused and one.get("status") in {401, 403, 429, 500}:
+                back = tuple(-cost for cost in plan.charges.costs)
+                store.adjust(Adjustment(charges=plan.charges, units=back, lease=0, now=clock.now()))
         if fold is not None and one.get("status") not in {401, 403}:
             store.fold(fold)
         return {"at": one["at"], "principal": one["principal"], "allowed": not decision.refused,
@@ -100,6 +103,21 @@ def test_a_replay_decides_as_engine_and_store_do(
     trace = _timed(drawn, 1.76e9)
 
     assert replay_in(as_lines(trace)).decisions == _directly(trace, Policy())
+
+
+def test_what_an_answer_came_to_is_charged(
+    replay: Callable[..., Any], as_lines: Callable[..., bytes], make_row: Callable[..., Any],
+    module: Callable[..., None],
+) -> None:
+    """A usage in the trace counts, and what failed does not: the budget holds as long as it did."""
+    module("metered", "from datetime import timedelta\nfrom ratelimit import Budget, Policy, Tokens\n"
+           "budget = Budget(quota=1, window=timedelta(days=99), burst=300, cost=Tokens(output=100))\n"
+           "policy = Policy(budgets=(budget,))\n")
+    spent = make_row(status=200, usage={"prompt_tokens": 10, "completion_tokens": 190})
+    rows = [make_row(status=500), make_row(status=503), spent, make_row(status=429), make_row(usage="?"), make_row()]
+    found = replay(as_lines(rows), policies=("metered:policy",))
+
+    assert [line["allowed"] for line in found.decisions] == [True, True, True, False, False, False]
 
 
 def test_a_harvest_is_decided_as_engine_and_store_do(

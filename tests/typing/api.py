@@ -12,6 +12,7 @@ from ratelimit import (
     TEI,
     TGI,
     VLLM,
+    Adjustment,
     Affinity,
     AnthropicBatches,
     AnthropicMessages,
@@ -28,6 +29,7 @@ from ratelimit import (
     Cohere,
     CohortRule,
     CohortSignal,
+    Concurrency,
     Coverage,
     Decision,
     Dialect,
@@ -51,6 +53,7 @@ from ratelimit import (
     OpenAIFiles,
     OpenAIMedia,
     OpenAIModerations,
+    OpenAIRealtime,
     OpenAIResponses,
     Override,
     Plain,
@@ -73,8 +76,10 @@ from ratelimit import (
     StoreError,
     SystemClock,
     Tier,
+    Tokens,
     Trust,
     Unreadable,
+    Usage,
     Wander,
 )
 
@@ -125,6 +130,17 @@ async def by_team(request: Request) -> Principal | None:
     return Principal(id=team, since=since, links={"network": "as64500"}, trust=0.5) if team else None
 
 
+def tokens_of(usage: Usage) -> float:
+    """Weigh a usage."""
+    return Tokens(input_weight=0.5, cached_weight=0.1).counted(usage | Usage(input=1, cached=1))
+
+
+def corrected(store: Store, adjustment: Adjustment) -> float:
+    """Correct a charge."""
+    store.adjust(adjustment)
+    return sum(adjustment.units) + adjustment.lease + adjustment.now + adjustment.charges.now
+
+
 def noted(decision: Decision, request: Request) -> None:
     """Look at everything that a decision tells."""
     mode: Mode = decision.mode
@@ -137,6 +153,7 @@ def noted(decision: Decision, request: Request) -> None:
 
 def guard(app: ASGIApp) -> ASGIApp:
     """Put everything together."""
+    tokens = Tokens(bytes_per_token=3.5, output=300, most_output=8192, output_weight=tokens_of(Usage(output=4)))
     clock: Clock = ManualClock(0.0) if app is None else SystemClock()
     store: Store = MemoryStore(principals=10, cohorts=10, ttl=timedelta(days=20), clock=clock, secret=b"x" * 32)
     among_all = Everyone(caution=Caution(patience=2.0))
@@ -145,7 +162,7 @@ def guard(app: ASGIApp) -> ASGIApp:
     own: tuple[PrincipalSignal, ...] = (Coverage(side="wide"), Wander(), Stamina(prompts=20))
     openai: tuple[Dialect, ...] = (
         OpenAIChat(), OpenAIResponses(), OpenAICompletions(), OpenAIEmbeddings(), OpenAIModerations(), OpenAIMedia(),
-        OpenAIFiles(), OpenAIBatches(),
+        OpenAIFiles(), OpenAIBatches(), OpenAIRealtime(),
     )
     others: tuple[Dialect, ...] = (
         AnthropicMessages(), AnthropicBatches(), Gemini(), Cohere(), Mistral(), Ollama(), Bedrock(), TGI(), TEI(),
@@ -157,7 +174,11 @@ def guard(app: ASGIApp) -> ASGIApp:
         paths=("/v1/*",),
         when=lambda request: request.method == "POST",
         exempt=lambda request, principal: principal.verified and request.path == "/v1/models",
-        budgets=(Budget(quota=600, window=timedelta(hours=1), burst=60, cost=cost),),
+        budgets=(
+            Budget(quota=600, window=timedelta(hours=1), burst=60, cost=cost),
+            Budget(name="tokens", quota=600_000, window=timedelta(hours=1), cost=tokens),
+        ),
+        concurrency=Concurrency(most=8, slot=timedelta(minutes=10)),
         signals=own,
         cohort_signals=crowd,
         cohorts=rules,
@@ -180,4 +201,6 @@ def guard(app: ASGIApp) -> ASGIApp:
 def answered(dialect: Dialect) -> bytes:
     """Word a refusal."""
     refusal = Refusal(status=429, code="rate_limit_exceeded", title="Quota Exceeded", message="Spent.")
-    return dialect.at("/v1/chat/completions").error(refusal)[1] + dialect.stream_error(refusal)
+    heard = dialect.hear(b"{}") if dialect.hears else None
+    said = dialect.event_error(refusal) if heard else dialect.stream_error(refusal)
+    return dialect.at("/v1/chat/completions").error(refusal)[1] + said
