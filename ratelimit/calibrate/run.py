@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 #: Bets from which a principal counts as one that can be judged.
 _SPOKEN = 5
 
+#: Times that a trace is read at most, each time without whom the engine found before.
+READINGS = 4
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
@@ -108,13 +111,21 @@ def _run(options: Options, closing: ExitStack) -> int:
     if len(policies) > 1:
         raise UsageError(f"--policy {options.policy}: holds {len(policies)} policies; calibrate one at a time")
     read = reader(options.maps, options.mapper, options.clock)
-    source = Source(options.trace)
-    closing.callback(source.close)
-    watching = Watching(policies)
-    closing.callback(watching.close)
-    replaying = Replaying([watching], read, Faults(options.max_bad))
-    code, failures = read_through(source, replaying, Progress(source.size, quiet=options.quiet))
-    made = _made(options, policies[0], watching, replaying, whole=code == 0)
+    found: frozenset[str] = frozenset()
+    bodies = 0
+    for reading in range(1, READINGS + 1):
+        source = Source(options.trace)
+        closing.callback(source.close)
+        watching = Watching(policies, found)
+        closing.callback(watching.close)
+        replaying = Replaying([watching], read, Faults(options.max_bad))
+        code, failures = read_through(source, replaying, Progress(source.size, quiet=options.quiet))
+        crowd = crowd_of(watching, bodies)
+        if code or not crowd.found or reading == READINGS or not source.size:  # a pipe is read once
+            break
+        found, bodies = found | crowd.found, bodies + crowd.gone
+    crowd = crowd._replace(found=found | crowd.found)
+    made = _made(options, policies[0], watching, crowd, replaying, whole=code == 0)
     for number, reason in replaying.faults.named:
         say(f"line {number:,} is bad and was skipped: {reason}", sys.stderr)
     if options.json:
@@ -131,12 +142,13 @@ def _run(options: Options, closing: ExitStack) -> int:
     return code
 
 
-def _made(options: Options, policy: Policy, watching: Watching, replaying: Replaying, *, whole: bool) -> Calibration:
-    crowd = crowd_of(watching)
+def _made(options: Options, policy: Policy, watching: Watching, crowd: Crowd, replaying: Replaying, *, whole: bool) -> (
+        Calibration):
     judged = [one for one in crowd.counted
               if sum(map(len, one.watched.book.affinity.values())) + len(one.watched.book.cells) >= _SPOKEN]
+    principals = len({one.id for one in watching.principals.values()} | crowd.found)
     many, needed = round(sum(one.share for one in judged)), enough(options.alpha)
-    refused = _refusal(many, needed, options.alpha, len(watching.principals))
+    refused = _refusal(many, needed, options.alpha, principals)
     fitted = fit(judged, policy.signals, policy.cohort_signals, options.alpha)
     if refused is None and len(fitted.kept) == len(fitted.weights):
         told = ", ".join(f"{name} {weight:.0f}" for name, weight in fitted.weights.items())
@@ -145,8 +157,8 @@ def _made(options: Options, policy: Policy, watching: Watching, replaying: Repla
     tried = Promise(0, 0, 0.0, 1.0) if refused else promise(judged, policy, options.alpha)
     made = Calibration(
         trace=options.trace, whole=whole, lines=replaying.faults.lines, bad_lines=replaying.faults.bad,
-        requests=sum(one.requests for one in watching.principals.values()), principals=len(watching.principals),
-        judged=many, needed=needed, found=crowd.found, kept_tight=crowd.kept, bodies=crowd.bodies,
+        requests=sum(one.requests for one in watching.principals.values()), principals=principals,
+        judged=many, needed=needed, found=len(crowd.found), kept_tight=crowd.kept, bodies=crowd.bodies,
         in_bodies=crowd.in_bodies, alpha=options.alpha, sure=SURE, tried=tried.principals, outside=tried.outside,
         low=tried.low, high=tried.high, nulls={} if refused else _nulls(fitted, policy),
         unfitted={name: round(fitted.weights[name], 1) for name in fitted.kept}, refused=refused, program=None,
@@ -191,7 +203,7 @@ def _comments(made: Calibration, crowd: Crowd, replaying: Replaying) -> Iterator
     yield (f"  so that the share lies between {made.low:.3%} and {made.high:.3%} ({made.sure:.0%}, "
            "Clopper-Pearson).")
     if made.found:
-        yield f"Left out: {made.found:,} principals that the engine tightens as it is."
+        yield f"Left out, as if they had never asked: {made.found:,} principals that the engine tightens as it is."
     if crowd.kept:
         yield (f"The engine tightens {crowd.kept:,} principals more, and they count: more than {MOST_FOUND:.0%} of all "
                "is no minority. Look whether they are honest.")

@@ -12,7 +12,10 @@ from ratelimit.decision import Tier
 from ratelimit.trace.deciding import Deciding
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from ratelimit.policy import Policy
+    from ratelimit.principal import Principal
     from ratelimit.trace.case import Case
     from ratelimit.trace.deciding import Settled
 
@@ -26,15 +29,17 @@ _REFILL, _BURST = 10 / 24 / 10**12, 1 / 10**12
 class Watched:
     """One principal, as the engine saw it.
 
+    id        its id, in clear.
     book      what its bets came to.
     requests  how many were answered.
     tight     whether its own evidence ever tightened it.
     sits      by cohort: whether it was cleared there when last seen.
     """
 
-    __slots__ = ("book", "requests", "sits", "tight")
+    __slots__ = ("book", "id", "requests", "sits", "tight")
 
-    def __init__(self) -> None:
+    def __init__(self, named: str) -> None:
+        self.id = named
         self.book = Book()
         self.requests = 0
         self.tight = False
@@ -44,6 +49,8 @@ class Watched:
 class Watching(Deciding):
     """Decides cases, and keeps what is to be known of each principal and each cohort.
 
+    without     ids of principals whose requests are left out, as if they had never come.
+
     principals  by keyed hash.
     evidence    of each cohort that ever had any, the most (log10).
 
@@ -51,7 +58,8 @@ class Watching(Deciding):
     find it, and not all that it sent.
     """
 
-    def __init__(self, policies: tuple[Policy, ...]) -> None:
+    def __init__(self, policies: Sequence[Policy], without: Collection[str] = ()) -> None:
+        self._without = without
         self._recorder = Recorder()
         super().__init__([
             replace(self._recorder.policy(policy), budgets=(_BOUNDLESS,), mode="enforce", ladder=replace(
@@ -69,12 +77,17 @@ class Watching(Deciding):
     def skip(self, why: str) -> None:
         """Leave it out."""
 
+    def takes(self, principal: Principal) -> bool:
+        """Leave out those that an earlier reading found."""
+        return principal.id not in self._without
+
     def settled(self, settled: Settled) -> None:
         """Keep what the bets came to, if the request is learned."""
         admission = settled.charged.admission
         watched = self.principals.get(settled.plan.charges.principal)
         if watched is None:
-            watched = self.principals[settled.plan.charges.principal] = Watched()
+            watched = self.principals[settled.plan.charges.principal] = Watched(
+                settled.principal.id)
         watched.tight = watched.tight or admission.own_tier >= Tier.SOFT
         for ref, seat in zip(settled.plan.charges.cohorts, admission.seats, strict=True):
             watched.sits[ref.key] = seat.cleared

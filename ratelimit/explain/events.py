@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _PAUSE = 6 * 3600.0
 
 #: Natural logs by which evidence must move to be called moved.
-_MOVED = 0.05
+_MOVED = 0.005
 
 
 class Event(msgspec.Struct, kw_only=True, gc=False):

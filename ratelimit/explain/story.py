@@ -69,8 +69,10 @@ def _head(told: Explanation, ladder: Ladder) -> Iterator[str]:
         yield f"The next request can be answered {_lasting(told.retry_after or 0.0)} after the last one."
     if _slowed(told.tier):
         grace, most = ladder.grace.total_seconds(), ladder.forgives_after.total_seconds()
-        yield (f"What frees it: requests that follow from its own work, or a pause. After {_lasting(grace)} without "
-               f"any it begins to ease, and {_lasting(most)} after the last it is over in any case.")
+        shared = told.cohort or any(cause.startswith("cohort") for cause in told.causes)
+        pause = "that all who share the budget stop such requests" if shared else "a pause"
+        yield (f"What frees it: requests that follow from its own earlier work, or {pause}. After {_lasting(grace)} "
+               f"without any it begins to ease, and {_lasting(most)} after the last it is over in any case.")
     if told.dropped:
         yield f"{told.dropped:,} requests in the middle are not told."
 

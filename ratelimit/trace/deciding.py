@@ -75,6 +75,10 @@ class Deciding:
         self._driver.run(self._store.aclose())
         self._driver.close()
 
+    def takes(self, principal: Principal) -> bool:  # noqa: ARG002 (for subclasses)
+        """Say whether requests of *principal*, end users told apart, are decided at all; else they count as exempt."""
+        return True
+
     def passed(self, how: Literal["ungoverned", "exempt", "unread"]) -> None:
         """Be told that the present request is under no policy, exempt, or cannot be read; perhaps two of them."""
 
@@ -127,7 +131,7 @@ class Deciding:
     def _under(self, policy: Policy, request: Request, case: Case) -> Decision:
         reading = request.reading
         principal = case.principal if reading.end_user is None else end_user_of(case.principal, reading.end_user)
-        if policy.exempt is not None and self._exempts(policy, request, principal):
+        if not self.takes(principal) or (policy.exempt is not None and self._exempts(policy, request, principal)):
             self.passed("exempt")
             return _EXEMPT
         if reading.problem is not None:
