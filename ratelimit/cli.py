@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
                       help="port on 127.0.0.1 (default 0: any that is free)")
     demo.set_defaults(command=_demo)
     _add_replay(commands)
+    _add_calibrate(commands)
+    _add_explain(commands)
     return parser
 
 
@@ -63,10 +65,10 @@ def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="decide recorded traffic again: who would be tightened, and why",
         description="Decides a recorded trace again, in its own time, by one policy or several side by side, and "
         "prints who would have been tightened, why, and what share of each. Whatever the mode of a policy, what is "
-        "shown is what enforcing would do. A trace is JSON lines: at (Unix seconds), principal, path and body; since, "
-        "verified, links, method, status, headers and user_agent if known. Bad lines are counted and skipped. Exit "
-        "code 0: done; 1: the trace or the output failed; 2: wrong arguments; 130: stopped by Ctrl-C, with what came "
-        "of it so far.",
+        "shown is what enforcing would do. A trace is JSON lines: at (Unix seconds), principal, path and body; "
+        "since, verified, links, method, status, headers, user_agent and label if known. Bad lines are counted and "
+        "skipped. Exit code 0: done; 1: the trace or the output failed; 2: wrong arguments; 3: a condition of "
+        "--fail-if holds; 130: stopped by Ctrl-C, with what came of it so far.",
     )
     replay.add_argument("trace", metavar="TRACE", help="the trace: plain, gzip or zstd; - for standard input")
     replay.add_argument("--policy", action="append", default=[], metavar="MODULE:NAME",
@@ -75,17 +77,77 @@ def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     replay.add_argument("-o", "--output", metavar="FILE",
                         help="write one decision a line, line N for line N; of several policies to FILE with each "
                         "policy's name before its ending; - for standard output, and the summary to standard error")
-    replay.add_argument("--map", action="append", default=[], dest="maps", metavar="FIELD=PATH",
-                        help="take a field from a dotted path into each line, such as --map principal=request.api_key, "
-                        "--map links.network=ip; dates and times of RFC 3339 do for at and since; repeatable")
-    replay.add_argument("--mapper", metavar="MODULE:FUNCTION",
-                        help="a function from each line's dict to a row's, or to None to leave it out")
-    replay.add_argument("--max-bad", type=_number(float, 0, 1), default=0.01, metavar="SHARE",
-                        help="the share of bad lines, 0 to 1, beyond which to stop, judged from line 1000 on and at "
-                        "the end (default 0.01)")
+    _add_reading(replay)
+    replay.add_argument("--fail-if", action="append", default=[], metavar="CONDITION",
+                        help="exit with 3 if this holds at the end: a name of the --json summary, a comparison and a "
+                        "number or percentage, such as 'refused_share>0.02', 'tightened>=5' or 'hard>0'; with labels "
+                        "in the trace (a field label, or --map label=PATH) also 'denied[chat]>0.1%%', "
+                        "'tightened[chat]>0' and, where the label is honest, 'honest_denied>0.001'; repeatable")
     replay.add_argument("--json", action="store_true", help="print the summary as JSON")
     replay.add_argument("--quiet", action="store_true", help="show no progress")
     replay.set_defaults(command=_replay)
+
+
+def _add_calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    calibrate = commands.add_parser(
+        "calibrate",
+        help="fit the nulls of the signals to your own traffic",
+        description="Reads a trace as replay does, fits the nulls of the signals to it, principal by principal and "
+        "robust to a minority of campaigns inside it, and prints the policy as Python to paste: with the share of "
+        "honest principals that it leaves outside and how sure that is. Whom the engine finds is left out, and the "
+        "trace read again without (standard input is read once). Exit code 0: done; 1: the trace failed; 2: wrong "
+        "arguments; 3: too little traffic, with what would be enough; 130: stopped by Ctrl-C, with what came of it "
+        "so far.",
+    )
+    calibrate.add_argument("trace", metavar="TRACE", help="the trace: plain, gzip or zstd; - for standard input")
+    calibrate.add_argument("--policy", metavar="MODULE:NAME",
+                           help="the Policy whose signals are fitted, or a function that returns one (default: the "
+                           "default policy)")
+    calibrate.add_argument("--alpha", type=_number(float, 0.0001, 0.2), default=0.01, metavar="SHARE",
+                           help="the share of honest principals, 0.0001 to 0.2, that may lie outside (default 0.01)")
+    _add_reading(calibrate)
+    calibrate.add_argument("--json", action="store_true", help="print all of it as JSON, the program too")
+    calibrate.add_argument("--quiet", action="store_true", help="show no progress")
+    calibrate.set_defaults(command=_calibrate)
+
+
+def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    explain = commands.add_parser(
+        "explain",
+        help="tell why one principal or one cohort was tightened",
+        description="Reads a trace as replay does and tells, in order, what one principal or one cohort asked, what "
+        "was refused, why, and what frees it: in words that can be sent to a customer. --internal tells operators "
+        "signals, factors, evidence, thresholds and cohorts. Exit code 0: done; 1: the trace failed, or has no such "
+        "id (the nearest are named); 2: wrong arguments; 130: stopped by Ctrl-C, with what came of it so far.",
+    )
+    explain.add_argument("trace", metavar="TRACE", help="the trace: plain, gzip or zstd; - for standard input")
+    subject = explain.add_mutually_exclusive_group(required=True)
+    subject.add_argument("--principal", metavar="ID", help="a principal, as the trace names it")
+    subject.add_argument("--cohort", metavar="ID", help="a cohort, as decisions print it: shape:5e0bdd8d5bc6eb0d")
+    explain.add_argument("--policy", metavar="MODULE:NAME",
+                         help="a Policy, a sequence of them or a function that returns either (default: the default "
+                         "policy)")
+    explain.add_argument("--internal", action="store_true", help="tell how it is judged; not for customers")
+    _add_reading(explain)
+    explain.add_argument("--json", action="store_true", help="print it as JSON")
+    explain.add_argument("--quiet", action="store_true", help="show no progress")
+    explain.set_defaults(command=_explain)
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    """Add what says how a trace is to be read."""
+    command.add_argument("--map", action="append", default=[], dest="maps", metavar="FIELD=PATH",
+                         help="take a field from a dotted path into each line, such as --map "
+                         "principal=request.api_key, --map links.network=ip; dates and times of RFC 3339 do for at "
+                         "and since; repeatable")
+    command.add_argument("--mapper", metavar="MODULE:FUNCTION",
+                         help="a function from each line's dict to a row's, or to None to leave it out")
+    command.add_argument("--max-bad", type=_number(float, 0, 1), default=0.01, metavar="SHARE",
+                         help="the share of bad lines, 0 to 1, beyond which to stop, judged from line 1000 on and at "
+                         "the end (default 0.01)")
+    command.add_argument("--clock", choices=("seconds", "milliseconds", "microseconds", "nanoseconds"),
+                         default="seconds", help="what at and since count since 1970 where they are numbers (default "
+                         "seconds)")
 
 
 def _replay(chosen: argparse.Namespace) -> int:
@@ -93,7 +155,23 @@ def _replay(chosen: argparse.Namespace) -> int:
 
     return run(Options(trace=chosen.trace, policies=tuple(chosen.policy), output=chosen.output,
                        maps=tuple(chosen.maps), mapper=chosen.mapper, max_bad=chosen.max_bad, json=chosen.json,
+                       quiet=chosen.quiet, clock=chosen.clock, fail_if=tuple(chosen.fail_if)))
+
+
+def _calibrate(chosen: argparse.Namespace) -> int:
+    from ratelimit.calibrate.run import Options, run  # noqa: PLC0415 (only this command needs it)
+
+    return run(Options(trace=chosen.trace, policy=chosen.policy, alpha=chosen.alpha, maps=tuple(chosen.maps),
+                       mapper=chosen.mapper, clock=chosen.clock, max_bad=chosen.max_bad, json=chosen.json,
                        quiet=chosen.quiet))
+
+
+def _explain(chosen: argparse.Namespace) -> int:
+    from ratelimit.explain.run import Options, run  # noqa: PLC0415 (only this command needs it)
+
+    return run(Options(trace=chosen.trace, subject=chosen.principal or chosen.cohort, cohort=chosen.principal is None,
+                       policy=chosen.policy, internal=chosen.internal, maps=tuple(chosen.maps), mapper=chosen.mapper,
+                       clock=chosen.clock, max_bad=chosen.max_bad, json=chosen.json, quiet=chosen.quiet))
 
 
 def _demo(chosen: argparse.Namespace) -> int:

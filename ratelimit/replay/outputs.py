@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ratelimit.replay.errors import UsageError
 from ratelimit.replay.sink import Sink
+from ratelimit.trace.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
 
     from ratelimit.replay.summary import SideSummary, Summary
 
+# Seconds behind from which a row is not just a log that several workers write, and seconds that make a gap.
+_TOLERANCE, _GAP = 300.0, 86_400.0
+
+# Requests from which it is odd that there is one principal.
+_MANY = 100
+
 _LONGEST = 60  # characters of a name that the trace gives
 
 
@@ -18,6 +24,8 @@ def report(summary: Summary) -> str:
     if not any(side.requests for side in summary.policies):
         return "No request was decided.\n"
     parts = [_span(summary), *_grid(list(_overview(summary.policies)), left=(0,))]
+    for side in summary.policies:
+        parts += [*_labels(side)]
     for side in summary.policies:
         parts += [*_cohorts(side), *_principals(side)]
     return "\n".join(parts) + "\n"
@@ -37,7 +45,16 @@ def troubles(summary: Summary) -> Iterator[str]:
         yield f"{summary.left_out:,} lines were left out by the mapper."
     if summary.out_of_order and summary.last_at is not None:
         yield (f"{summary.out_of_order:,} requests came behind a later one, and were decided at its time; the latest "
-               f"time, {_date(summary.last_at)}, is that of line {summary.latest_line:,}.")
+               f"time, {_date(summary.last_at)}, is that of line {summary.latest_line:,}; the first of them is line "
+               f"{summary.first_behind:,}, and they are behind by {_lasting(summary.most_behind)} at most"
+               + ("; sort the trace by at, or what is decided is of little worth."
+                  if summary.most_behind > _TOLERANCE else "."))
+    if summary.longest_gap >= _GAP:
+        yield (f"There is no request for {_lasting(summary.longest_gap)} before line {summary.gap_line:,}: evidence "
+               "fades and budgets refill in it, as they would have.")
+    if any(side.requests >= _MANY and side.principals == 1 for side in summary.policies):
+        yield ("There is one principal in the trace: what principals do together cannot show. If many stand behind it, "
+               "name what tells them apart by --map principal=...")
     for side in summary.policies:
         for complaint, (count, first) in side.complaints.items():
             yield f"{side.policy}: {complaint} ({count:,} times); the first: {printable(first, 300)}"
@@ -83,6 +100,17 @@ _SPECIAL: tuple[tuple[str, Callable[[SideSummary], int]], ...] = (
 )
 
 
+def _labels(side: SideSummary) -> Iterator[str]:
+    if not side.labels:
+        return
+    yield f"\n{printable(side.policy)}: by label\n"
+    yield from _grid([
+        ["requests", "refused", "principals", "tightened", "label"],
+        *([f"{row.requests:,}", _part(row.refused, row.requests), f"{row.principals:,}",
+           _part(row.tightened, row.principals), printable(label)] for label, row in side.labels.items()),
+    ], left=(4,))
+
+
 def _cohorts(side: SideSummary) -> Iterator[str]:
     if not side.top_cohorts:
         return
@@ -122,6 +150,14 @@ def _part(part: int, whole: int) -> str:
 
 def _percent(share: float) -> str:
     return f"{share:.2%}"
+
+
+def _lasting(seconds: float) -> str:
+    """Return how long *seconds* are, as people say it."""
+    for unit, name in ((86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:,.1f} {name}"
+    return f"{seconds:,.3g} seconds"
 
 
 def _date(at: float) -> str:

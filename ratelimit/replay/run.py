@@ -6,29 +6,22 @@ import os
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TextIO
 
 import msgspec
 
-from ratelimit.replay.errors import OutputError, TooManyBadError, TraceError, UsageError
-from ratelimit.replay.faults import Faults
-from ratelimit.replay.interrupts import Interrupts
-from ratelimit.replay.mapping import reader
+from ratelimit.replay.conditions import conditions
 from ratelimit.replay.outputs import STANDARD, sinks
-from ratelimit.replay.progress import Progress
-from ratelimit.replay.replaying import Replaying
 from ratelimit.replay.report import report, troubles
 from ratelimit.replay.side import Side
-from ratelimit.replay.sides import lineups
-from ratelimit.replay.source import Source
 from ratelimit.replay.summary import Summary, summary_of
-
-#: Exit codes: the trace or the output failed; what was asked for cannot be done; stopped by Ctrl-C.
-FAILED, WRONG, INTERRUPTED = 1, 2, 130
-
-#: Lines between two looks at how far it is.
-_LOOK = 256
+from ratelimit.trace.errors import OutputError, UsageError
+from ratelimit.trace.faults import Faults
+from ratelimit.trace.loop import FAILED, HOLDS, INTERRUPTED, WRONG, complain, find_modules_here, read_through, say
+from ratelimit.trace.mapping import reader
+from ratelimit.trace.progress import Progress
+from ratelimit.trace.reading import Replaying
+from ratelimit.trace.sides import lineups
+from ratelimit.trace.source import Source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,9 +33,11 @@ class Options:
     output    where decisions are written; ``-``: standard output; ``None``: nowhere.
     maps      ``field=path``, each.
     mapper    a function from a line's dictionary to a row's, written ``module:name``.
+    clock     what the trace's numbers for times count: one of ``CLOCKS``.
     max_bad   the share of lines that may be bad, 0 to 1.
     json      whether the summary is printed as JSON.
     quiet     whether no progress is shown.
+    fail_if   conditions on the summary, each as ``conditions`` has it.
     """
 
     trace: str
@@ -50,9 +45,11 @@ class Options:
     output: str | None = None
     maps: tuple[str, ...] = ()
     mapper: str | None = None
+    clock: str = "seconds"
     max_bad: float = 0.01
     json: bool = False
     quiet: bool = False
+    fail_if: tuple[str, ...] = ()
 
 
 def run(options: Options) -> int:
@@ -64,7 +61,7 @@ def run(options: Options) -> int:
         with ExitStack() as closing:
             return _Run(options, closing).run()
     except UsageError as error:
-        return complain(error, WRONG)
+        return complain("replay", error, WRONG)
     except BrokenPipeError:  # whoever read along has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
@@ -77,10 +74,10 @@ class _Run:
         if options.json and options.output == STANDARD:
             raise UsageError("--json and -o - cannot both have standard output; name a file for the decisions")
         self._options = options
-        if (here := str(Path.cwd())) not in sys.path:  # as with `python -m`: modules beside where one stands are found
-            sys.path.insert(0, here)
+        self._conditions = conditions(options.fail_if)
+        find_modules_here()
         found = lineups(options.policies)
-        read = reader(options.maps, options.mapper)
+        read = reader(options.maps, options.mapper, options.clock)
         self._source = Source(options.trace)
         closing.callback(self._source.close)
         outputs = sinks(options.output, list(found), trace=options.trace, closing=closing)
@@ -93,39 +90,26 @@ class _Run:
     def run(self) -> int:
         """Decide, print and return the exit code."""
         progress = Progress(self._source.size, quiet=self._options.quiet)
-        code, failures = self._decided(progress)
+        code, failures = read_through(self._source, self._replaying, progress)
         for side in self._sides:
             try:
                 side.close()
             except OutputError as error:
                 code, failures = FAILED, [*failures, error]
-        summary = summary_of(self._options.trace, self._replaying, whole=code == 0)
+        summary = summary_of(self._options.trace, self._replaying, self._sides, whole=code == 0)
         self._tell(summary, progress.seconds)
         if code == INTERRUPTED:
             say("ratelimit replay: stopped; this is what came of it so far", sys.stderr)
         for failure in failures:
-            complain(failure, code)
-        return code
+            complain("replay", failure, code)
+        return self._judged(summary) if code == 0 else code
 
-    def _decided(self, progress: Progress) -> tuple[int, list[Exception]]:
-        """Decide the whole trace, or as far as it goes."""
-        replaying = self._replaying
-        try:
-            with Interrupts() as interrupts:
-                for line in self._source.lines(interrupts):
-                    replaying.feed(line)
-                    if not replaying.faults.lines % _LOOK:
-                        progress.show(replaying.faults.lines, self._source.position)
-                    if interrupts.asked:
-                        return INTERRUPTED, []
-                replaying.judge(at_end=True)
-        except KeyboardInterrupt:
-            return INTERRUPTED, []
-        except (TraceError, TooManyBadError, OutputError) as error:
-            return FAILED, [error]
-        finally:
-            progress.close()
-        return 0, []
+    def _judged(self, summary: Summary) -> int:
+        """Return the exit code of a replay that went well, and say which conditions hold."""
+        held = [sentence for condition in self._conditions for sentence in condition.holds(summary)]
+        for sentence in held:
+            say(f"ratelimit replay: {sentence}", sys.stderr)
+        return HOLDS if held else 0
 
     def _tell(self, summary: Summary, seconds: float) -> None:
         for line in troubles(summary):
@@ -136,15 +120,3 @@ class _Run:
         text = msgspec.json.format(msgspec.json.encode(summary)).decode() if self._options.json else report(summary)
         say(text.rstrip("\n"), sys.stderr if self._options.output == STANDARD else sys.stdout)
 
-
-def complain(error: Exception, code: int) -> int:
-    """Say what is wrong on standard error, and return *code*."""
-    say(f"ratelimit replay: {error}", sys.stderr)
-    return code
-
-
-def say(text: str, stream: TextIO) -> None:
-    """Write *text* and a line feed in whatever encoding *stream* has."""
-    encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    stream.flush()

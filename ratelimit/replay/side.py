@@ -2,73 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from ratelimit.clock import ManualClock
-from ratelimit.decision import Cause, Decision, Reason
-from ratelimit.dialects import counted
-from ratelimit.edge.bill import Bill
-from ratelimit.edge.predicates import ask
-from ratelimit.engine import Engine
-from ratelimit.identify.enduser import end_user_of
-from ratelimit.outcome import UNAUTHENTICATED, Outcome, outcome_of
-from ratelimit.replay.drive import driver
-from ratelimit.replay.noted import Noted
+from ratelimit.decision import Cause, Decision
 from ratelimit.replay.tally import Tally
-from ratelimit.stores import MemoryStore
-from ratelimit.tokens import meters_of
+from ratelimit.trace.deciding import Deciding, Settled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ratelimit.dialects import Dialect
-    from ratelimit.engine import Plan
     from ratelimit.policy import Policy
     from ratelimit.principal import Principal
-    from ratelimit.replay.case import Case
-    from ratelimit.replay.rows import Row
     from ratelimit.replay.sink import Sink
-    from ratelimit.request import Request
-    from ratelimit.stores import Charged, Store
-
-#: The key of every hash, so that one trace always comes to one result. It protects nothing: the trace is in clear.
-SECRET = b"ratelimit replay: one trace, one result"
-
-_UNGOVERNED = Decision(allowed=True)
-_EXEMPT = Decision(allowed=True, exempt=True)
-_MOST_ROUTES = 4096
+    from ratelimit.stores import Store
+    from ratelimit.trace.case import Case
 
 
-class Side:
-    """Decides cases under *policies* as the middleware would: the first that governs a request counts.
+class Side(Deciding):
+    """Decides cases, and counts and writes what was decided.
 
     label     what tables and files call it.
-    policies  one or more, whose names differ. Their mode changes nothing: what is decided is what enforcing would do.
-    store     where profiles and budgets live; ``None``: a ``MemoryStore``.
+    policies  as in ``Deciding``, and *store* too.
     sink      where decisions are written; ``None``: nowhere.
     """
 
     def __init__(
         self, label: str, policies: Sequence[Policy], *, store: Store | None = None, sink: Sink | None = None
     ) -> None:
-        self.label, self.policies, self.sink = label, tuple(policies), sink
-        self.tally, self.complaints = Tally(), Noted()
-        self._clock = ManualClock()
-        self._store: Store = MemoryStore(clock=self._clock, secret=SECRET) if store is None else store
-        self._driver = driver(self._store)
-        self._engine = Engine(self.policies, secret=self._store.secret, lexicon=self._store.lexicon)
-        self._meters = {policy.name: meters_of(policy.budgets) for policy in self.policies}
-        self._routes: dict[tuple[str, str], list[tuple[Policy, Dialect]]] = {}
+        super().__init__(policies, store=store)
+        self.label, self.sink = label, sink
+        self.tally = Tally()
 
     def __repr__(self) -> str:
         return f"Side({self.label!r}, {self._store!r})"
 
     def decide(self, case: Case) -> None:
         """Decide, learn, count and write one case."""
-        self._clock.set(case.now)
-        decision = self._decision(case)
-        row = case.row
-        self.tally.add(row.principal, decision)
+        decision, row = self.decision_of(case), case.row
+        self.tally.add(row.principal, decision, row.label)
         if self.sink is not None:
             self.sink.put(row.at, row.principal, decision)
 
@@ -80,91 +51,22 @@ class Side:
     def close(self) -> None:
         """Write what is left, and release the store."""
         try:
-            self._driver.run(self._store.aclose())
-            self._driver.close()
+            super().close()
         finally:
             if self.sink is not None:
                 self.sink.close()
 
-    def _decision(self, case: Case) -> Decision:
-        try:
-            for policy, dialect in self._governing(case):
-                request = case.request(dialect, policy.body_bytes)
-                if policy.when is None or self._agrees(policy, request):
-                    return self._under(policy, request, case)
-        except Exception as error:  # noqa: BLE001 (functions and stores of users raise anything; the middleware says 503)
-            self.complaints.make("a request could not be decided, and counts as refused", error)
-            return _refused(Cause.UNAVAILABLE, type(error).__name__, "A function or the store failed.")
-        self.tally.ungoverned += 1
-        return _UNGOVERNED
+    def passed(self, how: Literal["ungoverned", "exempt", "unread"]) -> None:
+        """Count it."""
+        setattr(self.tally, how, getattr(self.tally, how) + 1)
 
-    def _governing(self, case: Case) -> list[tuple[Policy, Dialect]]:
-        """Return the policies that may govern, each with its dialect: as far as the first that does so for certain."""
-        route = case.method, case.row.path
-        found = self._routes.get(route)
-        if found is None:
-            found = []
-            for policy in self.policies:
-                if policy.governs(*route):
-                    found.append((policy, policy.dialect_for(route[1])))
-                    if policy.when is None:
-                        break
-            if len(self._routes) >= _MOST_ROUTES:  # paths may hold ids: no trace makes this grow
-                self._routes.clear()
-            self._routes[route] = found
-        return found
+    def repeated(self, decision: Decision, principal: Principal) -> None:  # noqa: ARG002 (the decision names it)
+        """Count it for the cohorts that refused before."""
+        self.tally.again(decision)
 
-    def _agrees(self, policy: Policy, request: Request) -> bool:
-        return policy.when is None or ask(
-            policy.when, request, otherwise=True, complaints=self.complaints,
-            complaint=f"Policy({policy.name!r}).when failed; the policy governs the request",
-        )
-
-    def _exempts(self, policy: Policy, request: Request, principal: Principal) -> bool:
-        return policy.exempt is not None and ask(
-            policy.exempt, request, principal, otherwise=False, complaints=self.complaints,
-            complaint=f"Policy({policy.name!r}).exempt failed; the request is not exempted",
-        )
-
-    def _under(self, policy: Policy, request: Request, case: Case) -> Decision:
-        reading = request.reading
-        principal = case.principal if reading.end_user is None else end_user_of(case.principal, reading.end_user)
-        if policy.exempt is not None and self._exempts(policy, request, principal):
-            self.tally.exempt += 1
-            return _EXEMPT
-        if reading.problem is not None:
-            self.tally.unread += 1
-            if policy.unreadable == "pass":
-                self.tally.exempt += 1
-                return _EXEMPT
-            if policy.unreadable == "refuse":
-                return _refused(Cause.UNREADABLE, str(reading.problem), reading.detail)
-        again = self._engine.recall(policy, request, principal, now=case.now)
-        if again is not None:
-            decision = again.seen(case.now, remaining=False)  # nobody is shown what remains
-            self.tally.again(decision)
-            return decision
-        plan = self._engine.plan(policy, request, principal, body=case.body, now=case.now)
-        return self._driver.run(self._charged(plan, case.row))
-
-    async def _charged(self, plan: Plan, row: Row) -> Decision:
-        charged = await self._store.charge(plan.charges)
-        self._note(plan, charged)
-        decision, fold = self._engine.settle(plan, charged)
-        if fold is not None and row.status not in UNAUTHENTICATED:
-            try:
-                self._store.fold(fold)
-            except Exception as error:  # noqa: BLE001 (a store of a user's raises anything; the middleware goes on)
-                self.complaints.make("the store failed to learn a request", error)
-        if not decision.refused:
-            outcome = Outcome.ANSWERED if row.status is None else outcome_of(row.status)
-            usage = counted(row.usage) if isinstance(row.usage, dict) else None
-            meters, pools = self._meters[plan.policy.name], charged.admission.pools
-            Bill(plan.charges, pools, meters, self._store, self.complaints).close(outcome, usage)
-        return decision
-
-    def _note(self, plan: Plan, charged: Charged) -> None:
+    def settled(self, settled: Settled) -> None:
         """Note the evidence against the cohorts of a request."""
+        plan, charged = settled.plan, settled.charged
         admission = charged.admission
         refusing = {reason.name for reason in admission.reasons if reason.cause is Cause.COHORT}
         refused = []
@@ -175,7 +77,3 @@ class Side:
                     refused.append(pool)
         if not admission.allowed:
             self.tally.refused_by(plan.charges.principal.hex(), refused)
-
-
-def _refused(cause: Cause, name: str, detail: str) -> Decision:
-    return Decision(allowed=False, refused=True, reasons=(Reason(cause=cause, name=name, detail=detail),))

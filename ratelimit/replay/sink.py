@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ratelimit.replay.errors import OutputError
+from ratelimit.trace.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,11 @@ import msgspec
 from ratelimit.decision import Mode, Tier
 
 if TYPE_CHECKING:
-    from ratelimit.replay.replaying import Replaying
+    from collections.abc import Sequence
+
+    from ratelimit.replay import tally
     from ratelimit.replay.side import Side
+    from ratelimit.trace.reading import Replaying
 
 #: Rows of each list.
 TOP = 10
@@ -36,6 +39,22 @@ class Tightened(msgspec.Struct, frozen=True, kw_only=True):
     causes: dict[str, int]
 
 
+class Labelled(msgspec.Struct, frozen=True, kw_only=True):
+    """The requests with one label, and those of their principals that ever reached soft or hard, each with its share.
+
+    Of very many principals the first 100,000 are looked at.
+    """
+
+    requests: int
+    refused: int
+    refused_share: float
+    principals: int
+    tightened: int
+    tightened_share: float
+    hard: int
+    hard_share: float
+
+
 class SideSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What one list of policies came to.
 
@@ -54,6 +73,7 @@ class SideSummary(msgspec.Struct, frozen=True, kw_only=True):
     top_cohorts, top_principals
                   the worst of either.
     complaints    failures of functions and stores: how often, and the first.
+    labels        what came of the requests with each label, where the trace has labels.
     """
 
     policy: str
@@ -74,6 +94,7 @@ class SideSummary(msgspec.Struct, frozen=True, kw_only=True):
     top_cohorts: list[Cohort]
     top_principals: list[Tightened]
     complaints: dict[str, tuple[int, str]]
+    labels: dict[str, Labelled]
 
 
 class BadLines(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +115,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     first_at, last_at
                   the earliest and the latest time of a request, Unix seconds.
     out_of_order  requests that came behind a later one; decided at that one's time.
+    first_behind  the number of the first such line; 0 if there is none.
+    most_behind   by how many seconds at most.
     latest_line   the number of the line that has the latest time.
+    longest_gap   the longest time without a request, seconds, and the line that ends it.
+    gap_line
     left_out      lines that the mapper left out.
     bad_lines     lines that could not be read.
     policies      a row a list of policies.
@@ -106,13 +131,17 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     first_at: float | None
     last_at: float | None
     out_of_order: int
+    first_behind: int
+    most_behind: float
     latest_line: int
+    longest_gap: float
+    gap_line: int
     left_out: int
     bad_lines: BadLines
     policies: list[SideSummary]
 
 
-def summary_of(trace: str, replaying: Replaying, *, whole: bool) -> Summary:
+def summary_of(trace: str, replaying: Replaying, sides: Sequence[Side], *, whole: bool) -> Summary:
     """Return what *replaying* came to so far."""
     faults = replaying.faults
     return Summary(
@@ -122,12 +151,16 @@ def summary_of(trace: str, replaying: Replaying, *, whole: bool) -> Summary:
         first_at=replaying.first_at,
         last_at=replaying.last_at,
         out_of_order=replaying.out_of_order,
+        first_behind=replaying.first_behind,
+        most_behind=replaying.most_behind,
         latest_line=replaying.latest_line,
+        longest_gap=replaying.longest_gap,
+        gap_line=replaying.gap_line,
         left_out=faults.left_out,
         bad_lines=BadLines(
             count=faults.bad, share=faults.share, first=faults.named, others=_descending(faults.reasons)
         ),
-        policies=[_side(side) for side in replaying.sides],
+        policies=[_side(side) for side in sides],
     )
 
 
@@ -160,7 +193,16 @@ def _side(side: Side) -> SideSummary:
             for name, seen in tally.top_principals(TOP)
         ],
         complaints=side.complaints.noted,
+        labels={label: _labelled(row) for label, row in sorted(tally.labels.items())},
     )
+
+
+def _labelled(row: tally.Labelled) -> Labelled:
+    many, tightened, hard = (sum(worst >= tier for worst in row.worst.values())
+                             for tier in (Tier.CLEAR, Tier.SOFT, Tier.HARD))
+    return Labelled(requests=row.requests, refused=row.refused, refused_share=_share(row.refused, row.requests),
+                    principals=many, tightened=tightened, tightened_share=_share(tightened, many),
+                    hard=hard, hard_share=_share(hard, many))
 
 
 def _share(part: int, whole: int) -> float:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ratelimit.decision import Decision, Reason
     from ratelimit.observation import CohortRef
 
+#: Labels that are told apart.
+MOST_LABELS = 100
+
 #: Principals and cohorts that are told apart at a time: as many principals as a store keeps by default.
 MOST_PRINCIPALS, MOST_COHORTS = 100_000, 10_000
 
@@ -25,6 +28,16 @@ class Seen:
     def __init__(self) -> None:
         self.requests = self.refused = self.worst = 0
         self.causes: dict[str, int] | None = None
+
+
+class Labelled:
+    """The requests with one label so far, how many were refused, and the worst tier of each principal that made any."""
+
+    __slots__ = ("refused", "requests", "worst")
+
+    def __init__(self) -> None:
+        self.requests = self.refused = 0
+        self.worst: dict[str, int] = {}
 
 
 class Pool:
@@ -47,11 +60,13 @@ class Tally:
     exempt      of these, those that a policy exempts or passes unread.
     unread      of these, those whose body could not be read.
     causes      refused requests by cause; one that has several counts in each.
+    labels      what came of the requests with each label, where the trace has labels.
     """
 
     def __init__(self, *, most: int = MOST_PRINCIPALS) -> None:
         self.requests = self.refused = self.ungoverned = self.exempt = self.unread = 0
         self.causes: dict[str, int] = {}
+        self.labels: dict[str, Labelled] = {}
         self.principals: dict[str, Seen] = {}
         self.cohorts: dict[bytes, Pool] = {}
         self._most = most
@@ -59,7 +74,7 @@ class Tally:
         self._whys: dict[str, tuple[Sequence[Reason], frozenset[str], frozenset[str]]] = {}
         self._gone: dict[Tier, Distinct] = {}
 
-    def add(self, principal: str, decision: Decision) -> None:
+    def add(self, principal: str, decision: Decision, label: str | None = None) -> None:
         """Count one decision about a request of *principal*."""
         self.requests += 1
         seen = self.principals.get(principal)
@@ -72,6 +87,8 @@ class Tally:
             seen.worst = int(decision.tier)
         if decision.refused:
             self._refuse(seen, decision)
+        if label is not None:
+            self._label(label, principal, decision)
 
     def against(self, ref: CohortRef, evidence: float, members: int) -> Pool:
         """Note the *evidence* (log10) against a cohort, and return its row."""
@@ -120,6 +137,15 @@ class Tally:
         for name in living:
             gone.add(name)
         return round(gone.count())
+
+    def _label(self, label: str, principal: str, decision: Decision) -> None:
+        if label not in self.labels and len(self.labels) >= MOST_LABELS:
+            label = "other labels"
+        row = self.labels.setdefault(label, Labelled())
+        row.requests += 1
+        row.refused += decision.refused
+        if principal in row.worst or len(row.worst) < self._most:
+            row.worst[principal] = max(row.worst.get(principal, 0), int(decision.tier))
 
     def _refuse(self, seen: Seen, decision: Decision) -> None:
         self.refused += 1

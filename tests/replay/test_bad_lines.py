@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratelimit.replay.zstd import is_zstd
+from ratelimit.trace.zstd import is_zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +99,7 @@ def _without(field: str) -> bytes:
     (_changed(verified="yes"), "Expected `bool | null`, got `str` - at `$.verified`"),
     (_changed(links=["x"]), "Expected `object | null`, got `array` - at `$.links`"),
     (_changed(links={"network": 5}), "Expected `str | null`, got `int` - at `$.links[...]`"),
-    (_changed(since=1_700_000_000_000), "since: 1700000000000 is in milliseconds or finer"),
+    (_changed(since=1_700_000_000_000), "since: 1700000000000 is in milliseconds, and must"),
     (_changed(status="200"), "Expected `int | null`, got `str` - at `$.status`"),
 ])
 def test_a_bad_line_is_named_with_the_reason(line: bytes, reason: str, replay: Callable[..., Any]) -> None:
@@ -117,8 +117,8 @@ def test_milliseconds_are_detected_with_the_mend(replay: Callable[..., Any]) -> 
     found = replay(GOOD.replace(b"1760000000", b"1760000000123") + b"\n")
 
     assert found.code == 1
-    assert ("line 1: at: 1760000000123 is in milliseconds or finer, and must be in seconds; --map cannot divide, so "
-            "name a function that does by --mapper") in found.err
+    assert ("line 1: at: 1760000000123 is in milliseconds, and must be in seconds; say --clock milliseconds, or "
+            "divide by a function for --mapper") in found.err
     assert found.err.endswith("ratelimit replay: 1 of 1 lines are bad, more than --max-bad 0.01 allows; mend the "
                               "trace, map it by --map or --mapper, or allow more\n")
 

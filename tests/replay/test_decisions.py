@@ -19,11 +19,12 @@ from ratelimit.engine import Engine
 from ratelimit.identify import EndUser, resolve
 from ratelimit.policy import Policy
 from ratelimit.principal import Principal
-from ratelimit.replay.case import Case
-from ratelimit.replay.rows import read_row
-from ratelimit.replay.side import SECRET, Side
+from ratelimit.replay.side import Side
 from ratelimit.request import Request
 from ratelimit.stores import Adjustment, MemoryStore
+from ratelimit.trace.case import Case
+from ratelimit.trace.deciding import SECRET
+from ratelimit.trace.rows import read_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,7 +197,7 @@ def test_a_request_out_of_order_is_decided_at_the_latest_time(
     assert [line["allowed"] for line in found.decisions] == [True] * 60 + [False] * 2
     assert found.decisions[-1]["at"] == 1.76e9 + 1
     assert "2 requests came behind a later one" in found.err
-    assert "is that of line 60." in found.err
+    assert "is that of line 60; the first of them is line 61" in found.err
 
 
 def test_a_wait_without_end_is_null(

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ratelimit.replay import source
-from ratelimit.replay.interrupts import Interrupts
-from ratelimit.replay.source import Source
+from ratelimit.trace import source
+from ratelimit.trace.interrupts import Interrupts
+from ratelimit.trace.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from ratelimit.replay.errors import BadLineError
+from ratelimit.trace.errors import BadLineError
 
 #: Unix seconds beyond the year 5138: whoever writes so much means milliseconds, or less.
 LATEST = 1e11
+
+_UNITS = ("milliseconds", "microseconds", "nanoseconds")
 
 #: What msgspec raises at a line or value that it cannot read.
 UNREAD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -32,6 +35,7 @@ class Row(msgspec.Struct, gc=False):
     usage       the usage that the answer reported, as its API words it.
     headers     by name, or as pairs.
     user_agent  the header of this name, where *headers* has none.
+    label       what the sender is known to be: shares are told for each label apart. It decides nothing.
     """
 
     at: float
@@ -46,6 +50,7 @@ class Row(msgspec.Struct, gc=False):
     usage: Any = None
     headers: dict[str, str | list[str]] | list[tuple[str, str]] | None = None
     user_agent: str | None = None
+    label: str | None = None
 
 
 #: What a line must have.
@@ -56,8 +61,8 @@ _text = msgspec.json.Decoder(str)
 _anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 
-def read_row(line: bytes) -> Row:
-    """Return the row that *line* holds. Raises: BadLineError.
+def read_row(line: bytes, *, tick: float = 1.0) -> Row:
+    """Return the row that *line* holds, whose times count ticks of *tick* seconds. Raises: BadLineError.
 
     The body stays the bytes that it is. Only a line that no strict reader takes (lone surrogates, NaN) is read and
     written anew, as Python's ``json`` does it: an application behind the middleware may have read it so.
@@ -67,8 +72,8 @@ def read_row(line: bytes) -> Row:
     except msgspec.ValidationError as error:
         raise BadLineError(_sentence(error)) from None
     except UNREAD as error:
-        row = _again(line, error)
-    return _checked(row)
+        return _again(line, error, tick)
+    return _checked(row, tick)
 
 
 def read_object(line: bytes) -> dict[str, Any]:
@@ -82,7 +87,7 @@ def read_object(line: bytes) -> dict[str, Any]:
     return value
 
 
-def row_of(fields: dict[str, Any]) -> Row:
+def row_of(fields: dict[str, Any], *, tick: float = 1.0) -> Row:
     """Return the row with these *fields*, decoded values but for those that are ``Raw``. Raises: BadLineError."""
     body = fields.get("body")
     known = {name: value for name, value in fields.items() if name != "body"}
@@ -95,7 +100,7 @@ def row_of(fields: dict[str, Any]) -> Row:
         raise BadLineError(_sentence(error)) from None
     except UnicodeEncodeError:
         raise BadLineError("principal, links: must be text, got lone surrogates") from None
-    return _checked(row)
+    return _checked(row, tick)
 
 
 def body_of(row: Row) -> bytes:
@@ -106,7 +111,10 @@ def body_of(row: Row) -> bytes:
     return b"" if body == b"null" else body
 
 
-def _checked(row: Row) -> Row:
+def _checked(row: Row, tick: float) -> Row:
+    if tick != 1.0:
+        row.at *= tick
+        row.since = None if row.since is None else row.since * tick
     if not 0.0 <= row.at <= LATEST:
         raise BadLineError(_time("at", row.at))
     if row.since is not None and not -LATEST <= row.since <= LATEST:
@@ -118,16 +126,17 @@ def _checked(row: Row) -> Row:
 
 def _time(field: str, value: float) -> str:
     if value > LATEST:
-        return (f"{field}: {value:.0f} is in milliseconds or finer, and must be in seconds; --map cannot divide, "
-                "so name a function that does by --mapper")
+        unit = _UNITS[min(2, int((math.log10(value) - 11) / 3))]
+        return (f"{field}: {value:.0f} is in {unit}, and must be in seconds; say "
+                f"--clock {unit}, or divide by a function for --mapper")
     return f"{field}: must be Unix seconds, got {value!r}"
 
 
-def _again(line: bytes, error: Exception) -> Row:
+def _again(line: bytes, error: Exception, tick: float) -> Row:
     fields = _as_python_reads(line, error)
     if not isinstance(fields, dict):
         raise BadLineError(_sentence(error)) from None
-    return row_of(fields)
+    return row_of(fields, tick=tick)
 
 
 def _as_python_reads(line: bytes | str, error: Exception) -> Any:

@@ -11,15 +11,15 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ratelimit.replay.errors import TraceError, UsageError
-from ratelimit.replay.zstd import ZSTD, is_zstd, unpacked
+from ratelimit.trace.errors import TraceError, UsageError
+from ratelimit.trace.zstd import ZSTD, is_zstd, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from _typeshed import WriteableBuffer
 
-    from ratelimit.replay.interrupts import Interrupts
+    from ratelimit.trace.interrupts import Interrupts
 
 #: Bytes from which a line is too long to be a request: memory stays bounded whatever the trace holds.
 LONGEST_LINE = 1 << 24

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,8 +11,8 @@ from msgspec import Raw
 
 from ratelimit.discovery import find
 from ratelimit.errors import DiscoveryError
-from ratelimit.replay.errors import BadLineError, UsageError
-from ratelimit.replay.rows import REQUIRED, UNREAD, Row, read_object, read_row, row_of
+from ratelimit.trace.errors import BadLineError, UsageError
+from ratelimit.trace.rows import REQUIRED, UNREAD, Row, read_object, read_row, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,22 +29,27 @@ _anything: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 _NOTHING = object()
 
 
-def reader(maps: Sequence[str], mapper: str | None) -> Callable[[bytes], Row | None]:
-    """Return what reads a line, given the values of ``--map`` and ``--mapper``. Raises: UsageError.
+#: Seconds in a tick of each clock that ``--clock`` knows.
+CLOCKS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}
+
+
+def reader(maps: Sequence[str], mapper: str | None, clock: str = "seconds") -> Callable[[bytes], Row | None]:
+    """Return what reads a line, given the values of ``--map``, ``--mapper`` and ``--clock``. Raises: UsageError.
 
     What it returns gives ``None`` for a line that is to be left out, and raises BadLineError.
     """
     if maps and mapper is not None:
         raise UsageError("--map and --mapper cannot be had together; let the function do what --map would")
     if mapper is not None:
-        return _Mapper(mapper)
-    return _Paths(maps) if maps else read_row
+        return _Mapper(mapper, CLOCKS[clock])
+    return _Paths(maps, CLOCKS[clock]) if maps else partial(read_row, tick=CLOCKS[clock])
 
 
 class _Mapper:
     """Calls a function of the user's with every line, decoded."""
 
-    def __init__(self, named: str) -> None:
+    def __init__(self, named: str, tick: float) -> None:
+        self._tick = tick
         try:
             found = find(named, said=f"--mapper {named}")
         except DiscoveryError as error:
@@ -62,13 +68,14 @@ class _Mapper:
             return None
         if not isinstance(fields, dict):
             raise BadLineError(f"the mapper must return a dict or None, got a {type(fields).__name__}")
-        return row_of(fields)
+        return row_of(fields, tick=self._tick)
 
 
 class _Paths:
     """Takes fields from where ``--map`` says, and those of no ``--map`` from where the format has them."""
 
-    def __init__(self, maps: Sequence[str]) -> None:
+    def __init__(self, maps: Sequence[str], tick: float) -> None:
+        self._tick = tick
         self._paths: dict[str, list[str]] = {}
         for said in maps:
             field, _, path = said.partition("=")
@@ -80,7 +87,7 @@ class _Paths:
 
     def __call__(self, line: bytes) -> Row | None:
         try:
-            return row_of(self._fields(line))
+            return row_of(self._fields(line), tick=self._tick)
         except UNREAD as error:
             raise BadLineError(str(error)) from None
 
@@ -93,19 +100,19 @@ class _Paths:
         for field, path in self._paths.items():
             found = _found(whole, path)
             if found is not _NOTHING:
-                _put(fields, field, _value(field, found))
+                _put(fields, field, _value(field, found), self._tick)
             elif field in REQUIRED:
                 raise BadLineError(f"{field}: the line has no {'.'.join(path)}, where --map looks for it")
         return fields
 
 
-def _put(fields: dict[str, Any], field: str, value: Any) -> None:
+def _put(fields: dict[str, Any], field: str, value: Any, tick: float) -> None:
     head, dot, kind = field.partition(".")
     if dot:
         inner = fields.get(head)
         fields[head] = {**inner, kind: _text(value)} if isinstance(inner, dict) else {kind: _text(value)}
     elif field in _TIMES and isinstance(value, str):
-        fields[field] = _seconds(field, value)
+        fields[field] = _ticks(field, value, tick)
     else:
         fields[field] = _text(value) if field == "principal" else value
 
@@ -143,8 +150,8 @@ def _text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _seconds(field: str, text: str) -> float:
-    """Return as Unix seconds what *text* says: a number, or a date and time as RFC 3339 has it."""
+def _ticks(field: str, text: str, tick: float) -> float:
+    """Return in ticks of *tick* seconds what *text* says: a number of them, or a date and time as RFC 3339 has it."""
     try:
         return float(text)
     except ValueError:
@@ -155,4 +162,4 @@ def _seconds(field: str, text: str) -> float:
         raise BadLineError(f"{field}: must be Unix seconds, or a date and time as RFC 3339 has it") from None
     if moment.tzinfo is None:
         raise BadLineError(f"{field}: the date and time has no time zone; add it in a function for --mapper")
-    return moment.timestamp()
+    return moment.timestamp() / tick

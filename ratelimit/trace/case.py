@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from ratelimit.dialects import read_body
 from ratelimit.principal import Principal
-from ratelimit.replay.rows import body_of
 from ratelimit.request import Request
+from ratelimit.trace.rows import body_of
 
 if TYPE_CHECKING:
     from ratelimit.dialects import Dialect
     from ratelimit.prompt import Reading
-    from ratelimit.replay.rows import Row
+    from ratelimit.trace.rows import Row
 
 #: Principals that are kept made; all are dropped when there are more.
 _MOST = 1 << 15

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from ratelimit.replay.case import Case
-from ratelimit.replay.errors import BadLineError, TooManyBadError
-from ratelimit.replay.faults import JUDGED_FROM
-from ratelimit.replay.source import LONGEST_LINE
+from ratelimit.trace.case import Case
+from ratelimit.trace.errors import BadLineError, TooManyBadError
+from ratelimit.trace.faults import JUDGED_FROM
+from ratelimit.trace.source import LONGEST_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ratelimit.replay.faults import Faults
-    from ratelimit.replay.rows import Row
-    from ratelimit.replay.side import Side
+    from ratelimit.trace.faults import Faults
+    from ratelimit.trace.rows import Row
+
+
+class Taker(Protocol):
+    """What takes the rows of a trace."""
+
+    def decide(self, case: Case) -> object:
+        """Take one row."""
+        ...
+
+    def skip(self, why: str) -> None:
+        """Take note of a line that is no row, or was left out."""
+        ...
 
 
 class Replaying:
@@ -25,14 +36,19 @@ class Replaying:
 
     first_at, last_at  the earliest and the latest time so far, Unix seconds; ``None`` before the first row.
     out_of_order       rows behind the latest time: decided at that.
-    latest_line        the number of the line that has it.
+    first_behind       the number of the first of them; 0 if there is none.
+    most_behind        by how many seconds any of them is behind.
+    latest_line        the number of the line that has the latest time.
+    longest_gap        the longest time without a row, seconds.
+    gap_line           the number of the line that ended it.
     """
 
-    def __init__(self, sides: Sequence[Side], read: Callable[[bytes], Row | None], faults: Faults) -> None:
+    def __init__(self, sides: Sequence[Taker], read: Callable[[bytes], Row | None], faults: Faults) -> None:
         self.sides, self.faults = tuple(sides), faults
         self.first_at: float | None = None
         self.last_at: float | None = None
-        self.out_of_order = self.latest_line = 0
+        self.out_of_order = self.first_behind = self.latest_line = self.gap_line = 0
+        self.most_behind = self.longest_gap = 0.0
         self._read, self._case = read, Case()
 
     def feed(self, line: bytes | None) -> None:
@@ -76,10 +92,14 @@ class Replaying:
             self.first_at = self.last_at = at
             self.latest_line = self.faults.lines
         elif at >= self.last_at:
+            if at - self.last_at > self.longest_gap:
+                self.longest_gap, self.gap_line = at - self.last_at, self.faults.lines
             self.last_at = at
             self.latest_line = self.faults.lines
         else:
             self.out_of_order += 1
+            self.first_behind = self.first_behind or self.faults.lines
+            self.most_behind = max(self.most_behind, self.last_at - at)
             self.first_at = min(self.first_at, at)
 
     def _skip(self, why: str) -> None:

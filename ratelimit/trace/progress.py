@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ratelimit.clock import SystemClock
 
 if TYPE_CHECKING:
-    from ratelimit.replay.bar import Bar
+    from ratelimit.trace.bar import Bar
 
 #: Seconds between two lines of text, where there is no bar.
 _EVERY = 5.0
@@ -49,7 +49,7 @@ class Progress:
 
 def _bar(size: int) -> Bar | None:
     try:
-        from ratelimit.replay.bar import Bar  # noqa: PLC0415 (rich is an extra)
+        from ratelimit.trace.bar import Bar  # noqa: PLC0415 (rich is an extra)
     except ModuleNotFoundError:
         return None
     return Bar(size)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ratelimit.discovery import load
 from ratelimit.errors import DiscoveryError
 from ratelimit.policy import Policy
-from ratelimit.replay.errors import UsageError
+from ratelimit.trace.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,101 @@
+"""A trace, decided under signals that write down their bets: what the nulls are fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ratelimit.budget import Budget
+from ratelimit.calibrate.recording import Book, Recorder
+from ratelimit.decision import Tier
+from ratelimit.trace.deciding import Deciding
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from ratelimit.policy import Policy
+    from ratelimit.principal import Principal
+    from ratelimit.trace.case import Case
+    from ratelimit.trace.deciding import Settled
+
+#: What nobody ever spends: an operator's quotas say nothing of nulls, and what they refuse would not be seen.
+_BOUNDLESS = Budget(name="boundless", quota=10**12, window=timedelta(hours=1), burst=10**12)
+
+#: Shares of that which leave a tightened account or cohort one request at once and some ten a day.
+_REFILL, _BURST = 10 / 24 / 10**12, 1 / 10**12
+
+
+class Watched:
+    """One principal, as the engine saw it.
+
+    id        its id, in clear.
+    book      what its bets came to.
+    requests  how many were answered.
+    tight     whether its own evidence ever tightened it.
+    sits      by cohort: whether it was cleared there when last seen.
+    """
+
+    __slots__ = ("book", "id", "requests", "sits", "tight")
+
+    def __init__(self, named: str) -> None:
+        self.id = named
+        self.book = Book()
+        self.requests = 0
+        self.tight = False
+        self.sits: dict[bytes, bool] = {}
+
+
+class Watching(Deciding):
+    """Decides cases, and keeps what is to be known of each principal and each cohort.
+
+    without     ids of principals whose requests are left out, as if they had never come.
+
+    principals  by keyed hash.
+    evidence    of each cohort that ever had any, the most (log10).
+
+    What is tightened is cut off, as it would be in earnest: so a campaign leaves in pasts and books what it takes to
+    find it, and not all that it sent.
+    """
+
+    def __init__(self, policies: Sequence[Policy], without: Collection[str] = ()) -> None:
+        self._without = without
+        self._recorder = Recorder()
+        super().__init__([
+            replace(self._recorder.policy(policy), budgets=(_BOUNDLESS,), mode="enforce", ladder=replace(
+                policy.ladder, soft_refill=_REFILL, hard_refill=_REFILL, tight_burst=_BURST))
+            for policy in policies
+        ])
+        self.principals: dict[bytes, Watched] = {}
+        self.evidence: dict[bytes, float] = {}
+
+    def decide(self, case: Case) -> None:
+        """Decide and learn one case."""
+        self._recorder.clear()
+        self.decision_of(case)
+
+    def skip(self, why: str) -> None:
+        """Leave it out."""
+
+    def takes(self, principal: Principal) -> bool:
+        """Leave out those that an earlier reading found."""
+        return principal.id not in self._without
+
+    def settled(self, settled: Settled) -> None:
+        """Keep what the bets came to, if the request is learned."""
+        admission = settled.charged.admission
+        watched = self.principals.get(settled.plan.charges.principal)
+        if watched is None:
+            watched = self.principals[settled.plan.charges.principal] = Watched(
+                settled.principal.id)
+        watched.tight = watched.tight or admission.own_tier >= Tier.SOFT
+        for ref, seat in zip(settled.plan.charges.cohorts, admission.seats, strict=True):
+            watched.sits[ref.key] = seat.cleared
+            if seat.evidence > 0:
+                self.evidence[ref.key] = max(self.evidence.get(ref.key, 0.0), seat.evidence)
+        if settled.fold is not None:
+            watched.requests += 1
+            self._recorder.keep(watched.book, {
+                id(cohort): ref.key
+                for ref, cohort in zip(settled.plan.charges.cohorts, settled.charged.cohorts, strict=True)
+            })

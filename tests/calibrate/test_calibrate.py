@@ -1,0 +1,165 @@
+"""Nulls of one's own traffic: what they promise, what a campaign inside cannot do to them, and when there are none."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from ratelimit.calibrate.promise import enough, interval
+from ratelimit.calibrate.recording import CLEAR, CLOSE, STRANGE, STRONG, Recorder, packed, unpacked
+from ratelimit.calibrate.shrink import crowd, quantile
+from ratelimit.cli import main
+from ratelimit.policy import Policy
+from ratelimit.replay.run import Options as ReplayOptions
+from ratelimit.replay.run import run as replay
+from ratelimit.signals import Affinity
+from ratelimit.signals.affinity import factors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_the_program_is_the_policy_that_was_fitted(
+    people: Callable[..., Any], calibrate: Callable[..., Any]
+) -> None:
+    """What is printed runs as it stands, and its policy has the nulls that the JSON tells."""
+    found = calibrate(people())
+    namespace: dict[str, Any] = {}
+    exec(found.made["program"], namespace)  # noqa: S102 (what we printed ourselves)
+    (affinity,) = namespace["policy"].cohort_signals
+
+    assert found.code == 0
+    assert list(affinity.careful) == found.made["nulls"]["affinity"]["careful"]
+    assert affinity.careful != Affinity().careful
+    assert list(affinity.careful) == sorted(affinity.careful)
+    assert all(careful < typical for careful, typical in zip(affinity.careful, affinity.typical, strict=True))
+
+
+def test_the_promise_holds_for_people_it_was_not_fitted_to(
+    people: Callable[..., Any], calibrate: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of other people of the same kind no more than alpha are tightened by the policy that was printed."""
+    made = calibrate(people()).made
+    (tmp_path / "calibrated_policy.py").write_text(made["program"], "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    other = tmp_path / "other.jsonl"
+    calibrate(people(seed=6))
+    (tmp_path / "trace.jsonl").rename(other)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        code = replay(ReplayOptions(trace=str(other), policies=("calibrated_policy:policy",), quiet=True,
+                                    fail_if=("tightened_share > 5%",)))
+    sys.modules.pop("calibrated_policy")
+
+    assert code == 0
+    assert made["outside"] / made["tried"] <= 0.05
+    assert made["low"] <= made["outside"] / made["tried"] <= made["high"]
+
+
+@pytest.mark.parametrize(("requests", "accounts"), [(600, 6), (66, 33)])
+def test_a_campaign_inside_does_not_drag_the_nulls(
+    requests: int, accounts: int, people: Callable[..., Any], harvest: Callable[..., Any], calibrate: Callable[..., Any]
+) -> None:
+    """They stay within 10 %: a large harvest is found and left out, and 2 % of all requests weigh little unfound."""
+    crowd_alone, mixed = people(), [*people(), *harvest(requests, accounts)]
+    without, among = calibrate(crowd_alone).made, calibrate(mixed).made
+
+    assert among["principals"] == without["principals"] + accounts
+    assert among["found"] == (accounts if requests == 600 else 0)
+    assert without["found"] == 0
+    for field in ("careful", "typical"):
+        pairs = zip(without["nulls"]["affinity"][field], among["nulls"]["affinity"][field], strict=True)
+        assert all(abs(mine / theirs - 1) <= 0.10 for mine, theirs in pairs)
+
+
+def test_too_little_traffic_is_refused_with_what_would_do(
+    people: Callable[..., Any], calibrate: Callable[..., Any]
+) -> None:
+    """No policy, exit code 3, and what would be enough: more traffic, or another alpha."""
+    found = calibrate(people(), alpha=0.01)
+
+    assert found.code == 3
+    assert found.made["program"] is None
+    assert found.made["nulls"] == {}
+    assert "of 80 principals 80 asked enough to be judged" in found.err
+    assert "takes 299" in found.err
+    assert "some 3.7 times as much traffic, or --alpha 0.05, for which 59 do" in found.err
+
+
+def test_nobody_is_too_few(calibrate: Callable[..., Any]) -> None:
+    """An empty trace is refused in the same words."""
+    found = calibrate([])
+
+    assert found.code == 3
+    assert "of 0 principals 0 asked enough to be judged" in found.err
+
+
+def test_the_policy_of_ones_own_is_kept_but_for_its_nulls(
+    people: Callable[..., Any], calibrate: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy that no text could write down, with a signal of the user's own, keeps all that was not fitted."""
+    (tmp_path / "own_policy.py").write_text(
+        "from ratelimit import Policy, Wander\n"
+        "class Own:\n    name, ceiling = 'own', 1.0\n    def score(self, features, own): return 0.0\n"
+        "def make(): return Policy(name='mine', when=lambda request: True, signals=(Own(), Wander()))\n", "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = calibrate(people(), policy="own_policy:make")
+    namespace: dict[str, Any] = {}
+    exec(found.made["program"], namespace)  # noqa: S102 (what we printed ourselves)
+    policy = namespace["policy"]
+    sys.modules.pop("own_policy")
+
+    assert (policy.name, [signal.name for signal in policy.signals]) == ("mine", ["own", "wander"])
+    assert policy.when is not None
+    assert list(policy.cohort_signals[0].careful) == found.made["nulls"]["affinity"]["careful"]
+
+
+def test_recording_changes_no_bet() -> None:
+    """Whatever affinity's bet, the recorder tells its outcome by its price, and gives the same bet back."""
+    recording = Recorder().policy(Policy()).cohort_signals[0]
+
+    assert recording.name == "affinity"
+    assert recording.ceiling == Affinity().ceiling
+    for outcome in (STRONG, CLEAR, CLOSE, STRANGE):
+        assert unpacked(packed(5, 33, outcome)) == (5, 33, outcome)
+
+
+def test_the_interval_is_exact() -> None:
+    """The edges of Clopper and Pearson, as tables have them, and none found says what the rule of three does."""
+    low, high = interval(5, 100)
+
+    assert (round(low, 4), round(high, 4)) == (0.0164, 0.1128)
+    assert interval(0, 0) == (0.0, 1.0)
+    assert interval(4, 4)[1] == 1.0
+    assert (1 - 0.01) ** enough(0.01) <= 0.05 < (1 - 0.01) ** (enough(0.01) - 1)
+
+
+def test_a_crowd_that_is_alike_weighs_more() -> None:
+    """Where rates differ by no more than chance the crowd is believed, where they differ much each principal is."""
+    bets = np.full(50, 20.0)
+    alike, unlike = np.full(50, 10.0), np.repeat([1.0, 19.0], 25)
+
+    assert crowd(alike, bets, np.ones(50))[1] > 20 * crowd(unlike, bets, np.ones(50))[1]
+    assert quantile(np.array([[0.1], [0.9]]), np.array([1.0, 99.0]), 0.5) > 0.5
+    assert factors(8, 64, 0.28)[3] > 0
+
+
+def test_the_command_prints_only_the_program(
+    people: Callable[..., Any], calibrate: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without ``--json`` standard output is what can be sent into a file: comments that say how sure, and Python."""
+    calibrate(people())
+    capsys.readouterr()
+    code = main(["calibrate", str(tmp_path / "trace.jsonl"), "--alpha", "0.05", "--quiet"])
+    out, err = capsys.readouterr()
+
+    assert (code, err) == (0, "")
+    assert "# alpha: all but 0.05 of honest principals lie inside these nulls." in out
+    assert "Clopper-Pearson" in out
+    assert "# Not fitted: wander" in out
+    compile(out, "policy.py", "exec")
