@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ratelimit import gcra
 from ratelimit.budget import CONCURRENCY
 from ratelimit.charges import Admission, Seat, Write
@@ -37,6 +39,8 @@ SLOT_WAIT = 1.0
 
 _OPEN = Seat(0.0, Tier.CLEAR, cleared=False, held=False, firm=False, guest=False, shown=Tier.CLEAR, hears=math.inf,
              counts=True)
+#: The same where much is asked of a member's own behaviour before its bets count.
+_UNHEARD = msgspec.structs.replace(_OPEN, counts=False)
 _NO_SLOT = Reason(cause=Cause.CONCURRENCY, name=CONCURRENCY,
                   detail="As many requests are in flight as may be at once.")
 
@@ -154,7 +158,7 @@ def _seat(
     standing = mine.standings.get(ref.key)
     careful, typical = mine.prior if standing is None else (standing.careful, standing.typical)
     if not typical and not careful and (cohort is None or not cohort.wealth):
-        return _OPEN  # most seats by far
+        return _UNHEARD if ref.caution.patience else _OPEN  # most seats by far
     terms, presumption = charges.terms, charges.terms.presumption
     careful, typical = careful / LN10, typical / LN10
     evidence = 0.0 if cohort is None else evidence_of(cohort, terms, terms.cohort_signals, now)
@@ -181,7 +185,9 @@ def _seat(
     spoken = careful >= presumption.outspoken
     shown = Tier.CLEAR if not held else tier if spoken or tier < Tier.SOFT else Tier.SOFT
     carried = cohort is not None and cohort.outspoken >= presumption.carried_by
-    counts = not cleared and (held if tier >= Tier.SOFT else carried or not spoken)
+    # Where nothing ties the members, only of those whose own behaviour says something does a bet say anything.
+    suspect = not cleared and (not patience or typical >= patience)
+    counts = suspect and (held if tier >= Tier.SOFT else carried or not spoken)
     return Seat(evidence, tier, cleared, held, firm, guest, shown, hears, counts)
 
 

@@ -154,6 +154,10 @@ class MemoryStore:
 
     def _fold_cohort(self, learned: CohortFold, fold: Fold, profile: PrincipalProfile) -> None:
         terms, now, ref = fold.charges.terms, fold.now, learned.ref
+        if learned.idle and ref.key in profile.standings:
+            standing = profile.stand(ref)
+            if standing.typical <= terms.presumption.cleared * LN10:  # most honest members, most of the time
+                return
         cohort = self._cohort(ref, terms, now) or CohortProfile(now)
         joins = ref.key not in profile.standings
         cohort.members += joins
