@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ratelimit.budget import CONCURRENCY, Budget, Concurrency, name_problems
-from ratelimit.cohort import ByLink, ByShape, ByTemplate, CohortRule, Everyone
+from ratelimit.cohort import ByCreation, ByLink, ByShape, ByTemplate, CohortRule, Everyone
 from ratelimit.decision import Mode
 from ratelimit.dialects import DEFAULT_DIALECTS, Dialect
 from ratelimit.errors import refuse_invalid
@@ -68,7 +68,7 @@ class Policy:
     concurrency: Concurrency | None = None
     signals: tuple[PrincipalSignal, ...] = (Wander(), Stamina())
     cohort_signals: tuple[CohortSignal, ...] = (Affinity(),)
-    cohorts: tuple[CohortRule, ...] = (ByShape(), ByTemplate(), ByLink(), Everyone())
+    cohorts: tuple[CohortRule, ...] = (ByShape(), ByTemplate(), ByLink(), ByCreation(), Everyone())
     ladder: Ladder = Ladder()
     presumption: Presumption = Presumption()
     trust: Trust = Trust()

@@ -19,7 +19,9 @@ from ratelimit import (
     APIKey,
     Bedrock,
     Budget,
+    ByCreation,
     ByLink,
+    ByOpening,
     ByShape,
     ByTemplate,
     Cause,
@@ -157,7 +159,10 @@ def guard(app: ASGIApp) -> ASGIApp:
     clock: Clock = ManualClock(0.0) if app is None else SystemClock()
     store: Store = MemoryStore(principals=10, cohorts=10, ttl=timedelta(days=20), clock=clock, secret=b"x" * 32)
     among_all = Everyone(caution=Caution(patience=2.0))
-    rules: tuple[CohortRule, ...] = (ByShape(), ByTemplate(words=5), ByLink(kinds=("network",)), among_all)
+    rules: tuple[CohortRule, ...] = (
+        ByShape(), ByTemplate(words=5), ByOpening(words=9), ByLink(kinds=("network",)),
+        ByCreation(within=timedelta(minutes=10)), among_all,
+    )
     crowd: tuple[CohortSignal, ...] = (Affinity(least=3),)
     own: tuple[PrincipalSignal, ...] = (Coverage(side="wide"), Wander(), Stamina(prompts=20))
     openai: tuple[Dialect, ...] = (
