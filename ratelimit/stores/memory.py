@@ -175,8 +175,10 @@ class MemoryStore:
             standing.drawn = 0
         cohort.tight = cohort.tight and cohort_tier(cohort, terms, now) >= Tier.SOFT  # it may have faded since
         move(cohort, learned.moves, terms, now)
-        # What cleared members ask says nothing of the others; nor does, where all are members, what newcomers ask.
-        if not cleared and not (cohort.tight and standing.typical < ref.caution.patience * LN10):
+        # What cleared members ask says nothing of the others; nor does, where all are members, what newcomers ask once
+        # a harvest is found, or about to be.
+        found = cohort.tight or cohort.outspoken >= presumption.carried_by
+        if not cleared and not (found and standing.typical < ref.caution.patience * LN10):
             for features in fold.features:
                 cohort.learn(features)
         room = _cohort_room(cohort, terms, now)
