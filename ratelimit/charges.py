@@ -60,6 +60,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     held_at    the typical standing, log10, from which it is held, if it was not seen before.
     earlier    the digests of the user turns before the last that travel along.
     now        Unix seconds, for stores that have no clock of their own.
+    on_store_error  the policy's rule for when the store's server is away: "local", "open" or "closed".
     """
 
     principal: bytes
@@ -71,6 +72,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     held_at: float
     earlier: tuple[int, ...]
     now: float
+    on_store_error: str = "local"
 
 
 class Seat(msgspec.Struct, frozen=True, gc=False):
@@ -127,3 +129,19 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     writes: tuple[Write, ...]
     heard_at: float
     stands: tuple[Account, bool] | None
+
+
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A correction of what was charged.
+
+    charges  the charge that it corrects.
+    units    one a budget: what is added to the level of the principal and its payer; below 0 gives back. No level
+             falls below 0.
+    lease    the lease to release; 0: none.
+    now      Unix seconds.
+    """
+
+    charges: Charges
+    units: tuple[float, ...]
+    lease: int = 0
+    now: float

@@ -110,6 +110,7 @@ class Engine:
             held_at=policy.presumption.held_at(principal, now=now),
             earlier=tuple([self._digest(turn) for turn in prompts[-1].earlier]) if prompts else (),
             now=now,
+            on_store_error=policy.on_store_error,
         )
         return Plan(policy=policy, request=request, charges=charges, body=body, trust=trust, shares=shares)
 

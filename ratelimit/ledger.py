@@ -100,6 +100,16 @@ def keep(account: Account, levels: tuple[float, ...], terms: Terms, now: float) 
     account.spent_until = until
 
 
+def add(account: Account, units: tuple[float, ...], terms: Terms, tier: Tier, now: float) -> None:
+    """Add *units*, one a budget, to the levels of an *account* of that *tier*; below 0 they are given back."""
+    at, share = stood_at(account, terms, now), terms.ladder.share(tier)
+    levels = [
+        max(0.0, gcra.drained(account.levels.get(budget.name, 0.0), at, now=now, refill=budget.refill * share) + more)
+        for budget, more in zip(terms.budgets, units, strict=True)
+    ]
+    keep(account, tuple(levels), terms, now)
+
+
 def stood_at(account: Account, terms: Terms, now: float) -> float:
     """Return since when the levels of an *account* have drained, as seen at *now*."""
     # A clock that stepped back stalls the refill for one window at most; beyond that the old time was the wrong one.

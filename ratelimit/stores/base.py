@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from ratelimit.charges import Admission, Charges
+    from ratelimit.charges import Adjustment, Admission, Charges
     from ratelimit.clock import Clock
     from ratelimit.observation import CohortRef, Features
     from ratelimit.profile import CohortProfile, PrincipalProfile
@@ -103,6 +103,10 @@ class Store(Protocol):
 
     def fold(self, fold: Fold) -> None:
         """Learn what was answered: now, or soon; never blocks and never raises."""
+        ...
+
+    def adjust(self, adjustment: Adjustment) -> None:
+        """Correct what was charged: now, or soon; never blocks and never raises."""
         ...
 
     async def aclose(self) -> None:

@@ -11,7 +11,7 @@ from ratelimit.clock import Clock, SystemClock
 from ratelimit.decision import Tier
 from ratelimit.errors import refuse_invalid
 from ratelimit.evidence import LN10
-from ratelimit.ledger import drain_pool, inherit, move, stand, tier_of
+from ratelimit.ledger import add, drain_pool, inherit, move, stand, tier_of
 from ratelimit.profile import CohortProfile, PrincipalProfile
 from ratelimit.sketches import Lexicon
 from ratelimit.stores.base import Charged, CohortFold, Fold
@@ -19,7 +19,7 @@ from ratelimit.stores.residue import Residue
 from ratelimit.stores.rooms import Rooms
 
 if TYPE_CHECKING:
-    from ratelimit.charges import Charges, Terms
+    from ratelimit.charges import Adjustment, Charges, Terms
     from ratelimit.observation import CohortRef
 
 # Rooms, in the order in which they are emptied.
@@ -116,6 +116,19 @@ class MemoryStore:
         room = _room(profile, terms, now)
         if room != self._principals.room_of(fold.principal):
             self._principals.put(fold.principal, profile, room=room, now=now)
+
+    def adjust(self, adjustment: Adjustment) -> None:
+        """Correct what was charged, at once."""
+        charges, now = adjustment.charges, adjustment.now
+        mine, known = self._principal(charges.principal, charges.terms, now)
+        tier = tier_of(mine, charges.terms, charges.terms.signals, now)
+        rows = [(charges.principal, mine, known, tier)]
+        if charges.payer is not None:
+            rows.append((charges.payer, *self._principal(charges.payer, charges.terms, now), Tier.CLEAR))
+        for key, account, kept, step in rows:
+            add(account, adjustment.units, charges.terms, step, now)
+            if not kept and any(account.levels.values()):
+                self._principals.put(key, account, room=_NEW, now=now)
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing to release."""

@@ -1,6 +1,7 @@
-"""Tools for tests of ASGI applications and middleware."""
+"""Tools for tests of ASGI applications and middleware, and of stores."""
 
 from ratelimit.testing.asgi import ProtocolChecker, ProtocolViolation
 from ratelimit.testing.exchange import Exchange, drive
+from ratelimit.testing.stores import StoreMismatchError, check_store
 
-__all__ = ["Exchange", "ProtocolChecker", "ProtocolViolation", "drive"]
+__all__ = ["Exchange", "ProtocolChecker", "ProtocolViolation", "StoreMismatchError", "check_store", "drive"]
