@@ -7,15 +7,25 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
+from redis.exceptions import RedisError
+
 from ratelimit.stores.redis.line import FAILURES
 
 if TYPE_CHECKING:
     from ratelimit.stores.redis.line import Call, Line
 
+# What a server answers that cannot be written for now.
+_AWAY = ("READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "OOM", "TRYAGAIN", "NOREPLICAS")
+
 _log = logging.getLogger("ratelimit")
 
 # Calls of one batch.
 _BATCH = 64
+
+
+def is_away(answer: object) -> bool:
+    """Say whether *answer* is a failure of the server's and not of what it was asked."""
+    return isinstance(answer, RedisError) and any(word in str(answer) for word in _AWAY)
 
 
 class Backlog:
@@ -46,6 +56,9 @@ class Backlog:
             try:
                 async with asyncio.timeout(self._timeout):
                     answers = await line.send(batch)
+                for answer in answers:
+                    if is_away(answer):
+                        raise answer
             except BaseException:
                 # Sent again it may count twice: rather that than lose what was learned.
                 self._calls.extendleft(reversed(batch[-max(0, self._most - len(self._calls)):]))

@@ -95,6 +95,7 @@ class RedisStore:
         self._worker = secrets.token_bytes(8)
         self._terms: dict[int, tuple[Terms, bytes]] = {}
         self._owed: dict[tuple[bytes, bytes | None], Adjustment] = {}
+        self._alone_for: set[tuple[bytes, bytes | None]] = set()  # of those: decided here
         self._most_owed = backlog
         self._read_to, self._read_at = "0-0", -1e9
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -155,6 +156,7 @@ class RedisStore:
         elif len(self._owed) >= self._most_owed:
             del self._owed[next(iter(self._owed))]
         self._owed[of] = adjustment
+        self._alone_for.discard(of)
         self._write()
 
     async def sync(self) -> None:
@@ -207,6 +209,7 @@ class RedisStore:
         charged = await self._replica.charge(charges)
         if charged.admission.allowed:
             self.adjust(Adjustment(charges=charges, units=charges.costs, now=charges.now))
+            self._alone_for.add((charges.principal, charges.payer))
         # A refusal must not be given from memory once the server rules again.
         return msgspec.structs.replace(charged, admission=msgspec.structs.replace(charged.admission, stands=None))
 
@@ -227,14 +230,16 @@ class RedisStore:
 
     def _hand_in(self) -> None:
         """Turn what is owed into calls."""
-        owed, self._owed = self._owed, {}
-        for adjustment in owed.values():
+        (owed, self._owed), (alone, self._alone_for) = (self._owed, {}), (self._alone_for, set())
+        for of, adjustment in owed.items():
             charges = adjustment.charges
             keys = [self._principal(charges.principal)]
             keys += [] if charges.payer is None else [self._principal(charges.payer)]
             now = adjustment.now if self._given else False
+            mine, room = self._replica.principal_of(charges.principal, adjustment.now)
+            account, fields = (b"", []) if mine is None or of not in alone else wire.principal_fields(mine, room)
             self._backlog.add(call("adjust", keys, self._terms_of(charges.terms), msgspec.msgpack.encode(
-                {"units": adjustment.units, "now": now, "ttl": self._ttl})))
+                {"units": adjustment.units, "now": now, "ttl": self._ttl}), *([account, *fields] if account else [])))
 
     def _later(self, wanted: Any) -> None:
         self._backlog.add(wanted)
