@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError
 
@@ -26,6 +26,12 @@ _BATCH = 64
 def is_away(answer: object) -> bool:
     """Say whether *answer* is a failure of the server's and not of what it was asked."""
     return isinstance(answer, RedisError) and any(word in str(answer) for word in _AWAY)
+
+
+def _demand_here(answers: list[Any]) -> None:
+    for answer in answers:
+        if is_away(answer):
+            raise answer
 
 
 class Backlog:
@@ -56,9 +62,7 @@ class Backlog:
             try:
                 async with asyncio.timeout(self._timeout):
                     answers = await line.send(batch)
-                for answer in answers:
-                    if is_away(answer):
-                        raise answer
+                _demand_here(answers)
             except BaseException:
                 # Sent again it may count twice: rather that than lose what was learned.
                 self._calls.extendleft(reversed(batch[-max(0, self._most - len(self._calls)):]))

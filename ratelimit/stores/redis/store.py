@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("ratelimit")
 
+# Seconds for which writes are gathered before they go out together.
+_GATHER = 0.01
+
 # Entries of the log that are read at once.
 _PAGE = 500
 
@@ -101,6 +104,7 @@ class RedisStore:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._line: Line | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         state = "" if self._breaker.closed else ", away"
@@ -173,6 +177,9 @@ class RedisStore:
 
     async def aclose(self) -> None:
         """Write what is still to be written, for a second at most, and release the connections."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -246,8 +253,12 @@ class RedisStore:
         self._write()
 
     def _write(self) -> None:
-        if self._breaker.closed and self._loop is not None:
-            self._start("write", self._drain())
+        if self._breaker.closed and self._loop is not None and self._timer is None:
+            self._timer = self._loop.call_later(_GATHER, self._write_now)
+
+    def _write_now(self) -> None:
+        self._timer = None
+        self._start("write", self._drain())
 
     async def _drain(self) -> None:
         while self._line is not None and (self._owed or self._backlog):
@@ -269,7 +280,10 @@ class RedisStore:
     async def _read(self, line: Line) -> None:
         """Follow the log to its end."""
         while True:
-            page = await line.client.xrange(self._log_key, min=f"({self._read_to}", count=_PAGE)
+            since = self._read_to
+            page = await line.client.xrange(self._log_key, min=f"({since}", count=_PAGE)
+            if self._read_to != since:  # another read these meanwhile
+                continue
             for entry, fields in page:
                 apply(fields[b"e"], fields[b"m"], self._replica, worker=self._worker)
                 self._read_to = entry.decode()
@@ -303,6 +317,7 @@ class RedisStore:
         loop = asyncio.get_running_loop()
         if self._line is None or self._loop is not loop:
             self._tasks.clear()
+            self._timer = None
             self._loop, self._line = loop, Line(_client(self._at, self._timeout), timeout=self._timeout)
         return self._line
 

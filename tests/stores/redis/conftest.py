@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -34,9 +35,7 @@ class Server:
     """One server of its own, on a port of loopback, that keeps nothing on disk."""
 
     def __init__(self, *arguments: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = _free_port()
         self._folder = tempfile.TemporaryDirectory()
         self._arguments = arguments
         self.start()
@@ -78,6 +77,19 @@ class Server:
         """End it for good."""
         self.kill()
         self._folder.cleanup()
+
+
+def _free_port() -> int:
+    """Return a free port whose number leaves room for a cluster's second one, 10,000 above."""
+    for port in random.sample(range(12_000, 30_000), 1000):
+        with socket.socket() as first, socket.socket() as second:
+            try:
+                first.bind(("127.0.0.1", port))
+                second.bind(("127.0.0.1", port + 10_000))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 @pytest.fixture(scope="session")

@@ -87,4 +87,8 @@ async def test_a_cluster_of_three_whose_slot_moves(start: Callable[..., Any], st
             await store.aclose()
         await client.aclose()
 
+    with servers[(owner + 1) % 3].client as target:
+        moved = target.dbsize()
+
+    assert moved > 10
     assert all(store._breaker.closed for store in made)
