@@ -75,7 +75,6 @@ from ratelimit import (
     Unreadable,
     Wander,
 )
-
 from ratelimit.stores.redis import RedisStore
 
 if TYPE_CHECKING:
