@@ -9,14 +9,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from ratelimit.charges import Adjustment
 from ratelimit.clock import Clock, SystemClock
 from ratelimit.errors import StoreError, refuse_invalid
 from ratelimit.stores.redis import wire
+from ratelimit.stores.redis.arguments import client_of, problems
 from ratelimit.stores.redis.backlog import Backlog
 from ratelimit.stores.redis.breaker import Breaker
 from ratelimit.stores.redis.clock import ServerClock
@@ -26,6 +24,8 @@ from ratelimit.stores.redis.replica import Replica
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
+
+    from redis.asyncio import Redis, RedisCluster
 
     from ratelimit.charges import Charges, Terms
     from ratelimit.sketches import Lexicon
@@ -80,8 +80,8 @@ class RedisStore:
         cohorts: int = 10_000,
         clock: Clock | None = None,
     ) -> None:
-        refuse_invalid("RedisStore", _problems(at, secret, prefix, remembered, backlog, ttl=ttl, timeout=timeout,
-                                               staleness=staleness))
+        refuse_invalid("RedisStore", problems(at, secret, prefix, remembered, backlog, ttl=ttl, timeout=timeout,
+                                              staleness=staleness))
         self.secret = secret
         self._at, self._timeout = at, timeout.total_seconds()
         self._given = clock is not None
@@ -318,7 +318,7 @@ class RedisStore:
         if self._line is None or self._loop is not loop:
             self._tasks.clear()
             self._timer = None
-            self._loop, self._line = loop, Line(_client(self._at, self._timeout), timeout=self._timeout)
+            self._loop, self._line = loop, Line(client_of(self._at, self._timeout), timeout=self._timeout)
         return self._line
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -340,27 +340,3 @@ class RedisStore:
 
     def _cohort(self, key: bytes) -> str:
         return f"{self._prefix}c:{key.hex()}"
-
-
-def _client(at: str | Redis | RedisCluster, timeout: float) -> Redis | RedisCluster:
-    if not isinstance(at, str):
-        return at
-    return Redis.from_url(at, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0))
-
-
-def _problems(
-    at: object, secret: object, prefix: str, remembered: int, backlog: int, **durations: timedelta
-) -> list[str]:
-    problems = []
-    if not isinstance(at, str | Redis | RedisCluster):
-        problems.append(f"at: must be a URL or a client of redis.asyncio, got {at!r}")
-    if not isinstance(secret, bytes) or len(secret) < 16:
-        problems.append("secret: must be 16 bytes or more, the same for all workers; draw one by secrets.token_bytes "
-                        "and hand it to each, as you do with other secrets")
-    if not prefix or set(prefix) & set("{}"):
-        problems.append(f"prefix: must not be empty nor hold braces, got {prefix!r}")
-    problems.extend(f"{name}: must be a positive timedelta, got {value!r}"
-                    for name, value in durations.items() if value <= timedelta(0))
-    problems.extend(f"{name}: must be at least 1, got {value!r}"
-                    for name, value in (("remembered", remembered), ("backlog", backlog)) if value < 1)
-    return problems
