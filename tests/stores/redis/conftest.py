@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +136,9 @@ async def stores() -> AsyncIterator[Callable[..., RedisStore]]:
     made: list[RedisStore] = []
 
     def make(url: str, clock: Clock | None = None, **options: Any) -> RedisStore:
-        made.append(RedisStore(url, **{"secret": SECRET, "clock": clock} | options))
+        # Given a clock, decisions are compared: patient, so that on a busy machine it does not decide by itself.
+        timeout = timedelta(milliseconds=100) if clock is None else timedelta(seconds=10)
+        made.append(RedisStore(url, **{"secret": SECRET, "clock": clock, "timeout": timeout} | options))
         return made[-1]
 
     yield make
