@@ -84,6 +84,7 @@ from ratelimit import (
     Usage,
     Wander,
 )
+from ratelimit.stores.redis import RedisStore
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -191,6 +192,7 @@ def guard(app: ASGIApp) -> ASGIApp:
         presumption=Presumption(young=1.0),
         trust=Trust(mature_after=timedelta(days=60)),
         mode="delay",
+        on_store_error="closed",
         dialects=dialects,
     )
     identify: Resolver = FirstOf(EndUser(within=APIKey()), Header("x-key"), ClientIP(trusted_proxies=("10.0.0.0/8",)))
@@ -200,7 +202,8 @@ def guard(app: ASGIApp) -> ASGIApp:
         log.exception("%s", group.exceptions)
     except* (DiscoveryError, StoreError, RatelimitError) as group:
         log.exception("%s", group.exceptions)
-    return RateLimitMiddleware(app, policy, identify=by_team)
+    shared: Store = RedisStore("redis://127.0.0.1", secret=b"x" * 32, timeout=timedelta(milliseconds=50))
+    return RateLimitMiddleware(app, policy, identify=by_team, store=shared)
 
 
 def answered(dialect: Dialect) -> bytes:
