@@ -8,8 +8,8 @@ The exchangeable unit is the principal, but whoever brings a thousand small prin
   1 / alpha or more at the careful price, as at most a share alpha of honest principals' do (Ville). Who was only
   dragged along counts. At most ``MOST_FOUND`` of all bodies, the most evidence first: where the engine tightens more
   than a minority it is the nulls that are wrong, and not the principals;
-- principals that one cohort with evidence (the tier watch or more) holds uncleared to the end are one *body*, and weigh
-  together as much as one principal;
+- principals that one cohort with evidence (the tier watch or more) would hold in the end, were it tightened, are one
+  *body*, and weigh together as much as one principal;
 - a principal of n bets weighs n / (n + ``FULL``): a passer-by says little of what a principal does.
 
 Then the nulls are fitted to a last reading, in which everybody's prompts go on flowing into the pasts of its cohorts.
@@ -97,8 +97,8 @@ def crowd_of(watching: Watching, alpha: float, before: int = 0) -> Crowd:
 
 
 def _body(key: bytes, watched: Watched, watching: Watching) -> bytes:
-    """Return the cohort of the most evidence that holds a principal uncleared, or the principal's own key."""
-    tied = [(watching.evidence.get(cohort, 0.0), cohort) for cohort, cleared in watched.sits.items() if not cleared]
+    """Return the cohort of the most evidence that would hold a principal, or the principal's own key."""
+    tied = [(watching.evidence.get(cohort, 0.0), cohort) for cohort, held in watched.tied.items() if held]
     evidence, cohort = max(tied, default=(0.0, key))
     return cohort if evidence >= _WATCH and not watched.tight else key
 

@@ -57,7 +57,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     principals  that made requests; of these *judged* bet often enough to count; *needed* would be enough.
     found       of the principals, those left out as the engine itself tightens them.
     kept_tight  those that it tightens and that count, as they are more than a minority.
-    bodies      cohorts whose uncleared members count as one principal, and how many *in_bodies* there are.
+    bodies      cohorts of which those count as one principal that each would hold, and how many *in_bodies* there are.
     outside     of *tried* principals that the nulls were not fitted to, how many were tightened; *low* and *high*: the
                 exact interval of that share.
     nulls       the fitted fields of each signal.
@@ -188,6 +188,7 @@ def _comments(made: Calibration, crowd: Crowd, replaying: Replaying) -> Iterator
         yield (f"The engine tightens {crowd.kept:,} principals more, and they count: more than {MOST_FOUND:.0%} of all "
                "is no minority. Look whether they are honest.")
     if made.bodies:
-        yield f"Counted as {made.bodies:,}: {made.in_bodies:,} principals that cohorts with evidence hold uncleared."
+        yield (f"Counted as {made.bodies:,}: {made.in_bodies:,} principals that cohorts with evidence would hold, were "
+               "they tightened.")
     for name, weight in made.unfitted.items():
         yield f"Not fitted: {name}; it bet on {weight:.0f} principals in whole ones, and takes {LEAST:.0f}."

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from ratelimit.policy import Policy
     from ratelimit.principal import Principal
+    from ratelimit.profile import Standing
     from ratelimit.trace.case import Case
     from ratelimit.trace.deciding import Settled
 
@@ -37,19 +38,19 @@ class Watched:
     book      what its bets came to.
     requests  how many were answered.
     tight     whether its own evidence ever tightened it.
-    sits      by cohort: whether it was cleared there when last seen.
+    tied      by cohort: whether that would hold it, if it were tightened, when last seen.
     spoke     by cohort: the most (log10) that its own bets there ever won at the careful price.
     """
 
-    __slots__ = ("book", "id", "requests", "sits", "spoke", "tight")
+    __slots__ = ("book", "id", "requests", "spoke", "tied", "tight")
 
     def __init__(self, named: str) -> None:
         self.id = named
         self.book = Book()
         self.requests = 0
         self.tight = False
-        self.sits: dict[bytes, bool] = {}
         self.spoke: dict[bytes, float] = {}
+        self.tied: dict[bytes, bool] = {}
 
 
 class Watching(Deciding):
@@ -98,10 +99,12 @@ class Watching(Deciding):
                 settled.principal.id)
         watched.tight = watched.tight or admission.own_tier >= Tier.SOFT
         for ref, seat in zip(settled.plan.charges.cohorts, admission.seats, strict=True):
-            watched.sits[ref.key] = seat.cleared
+            standing = settled.charged.profile.standings.get(ref.key)
+            watched.tied[ref.key] = not seat.cleared and (
+                not ref.presumed or (standing is not None and _would_be_held(standing, settled)))
             if ref.presumed:
                 self.presuming.add(ref.key)
-            if (standing := settled.charged.profile.standings.get(ref.key)) is not None:
+            if standing is not None:
                 watched.spoke[ref.key] = max(watched.spoke.get(ref.key, 0.0), standing.careful / LN10)
             if seat.evidence > 0:
                 self.evidence[ref.key] = max(self.evidence.get(ref.key, 0.0), seat.evidence)
@@ -111,6 +114,14 @@ class Watching(Deciding):
                 id(cohort): ref.key
                 for ref, cohort in zip(settled.plan.charges.cohorts, settled.charged.cohorts, strict=True)
             })
+
+
+def _would_be_held(standing: Standing, settled: Settled) -> bool:
+    """Say whether its own bets would have a principal held in a cohort that presumes innocence (``Presumption``)."""
+    charges, first = settled.plan.charges, settled.charged.profile.held_at
+    if charges.trusted:
+        return standing.careful / LN10 >= charges.terms.presumption.trusted
+    return standing.typical / LN10 >= (charges.held_at if first is None else first)
 
 
 def _strict(policy: Policy) -> Policy:
