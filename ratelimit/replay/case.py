@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: Principals that are kept made; all are dropped when there are more.
 _MOST = 1 << 15
 
+#: With these statuses the application said that it does not know who asked: nothing is learned, as in the middleware.
+_UNAUTHENTICATED = frozenset({401, 403})
+
 _NO_HEADERS: list[tuple[bytes, bytes]] = []
 
 
@@ -30,7 +33,8 @@ class Case:
     body       the body's bytes.
     """
 
-    __slots__ = ("_bound", "_dialect", "_headers", "_known", "_request", "body", "method", "now", "principal", "row")
+    __slots__ = ("_bound", "_dialect", "_headers", "_known", "_request", "body", "method", "now", "outline",
+                 "principal", "row")
 
     row: Row
     principal: Principal
@@ -39,6 +43,7 @@ class Case:
     def __init__(self) -> None:
         self.now = 0.0
         self.method = "POST"
+        self.outline: Request | None = None  # a row's body is always read
         self._headers = _NO_HEADERS
         self._known: dict[str, Principal] = {}
         self._request = Request()
@@ -54,6 +59,26 @@ class Case:
         self.method = row.method.upper()
         self._headers = _headers(row) if row.headers or row.user_agent else _NO_HEADERS
         self._dialect = None
+
+    @property
+    def at(self) -> float:
+        """When the row says that it came, Unix seconds."""
+        return self.row.at
+
+    @property
+    def name(self) -> str:
+        """What the row calls the principal."""
+        return self.row.principal
+
+    @property
+    def path(self) -> str:
+        """The row's path."""
+        return self.row.path
+
+    @property
+    def learns(self) -> bool:
+        """Whether the application knew who asked."""
+        return self.row.status not in _UNAUTHENTICATED
 
     def request(self, dialect: Dialect, bound: int) -> Request:
         """Return the request as the core sees it, its body read by *dialect* if it has no more than *bound* bytes.

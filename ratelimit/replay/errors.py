@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ratelimit.errors import RatelimitError
+from ratelimit.offline.errors import UsageError
 
-
-class UsageError(RatelimitError):
-    """What was asked for cannot be done: exit code 2."""
+__all__ = ["BadLineError", "OutputError", "TooManyBadError", "TraceError", "UsageError"]
 
 
 class TraceError(RatelimitError):

@@ -12,9 +12,9 @@ from ratelimit.replay.source import LONGEST_LINE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ratelimit.offline.side import Side
     from ratelimit.replay.faults import Faults
     from ratelimit.replay.rows import Row
-    from ratelimit.replay.side import Side
 
 
 class Replaying:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ratelimit.offline.text import grid, printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ratelimit.replay.summary import SideSummary, Summary
-
-_LONGEST = 60  # characters of a name that the trace gives
 
 
 def report(summary: Summary) -> str:
     """Return the tables: all policies side by side, then for each who was tightened, and in which cohorts."""
     if not any(side.requests for side in summary.policies):
         return "No request was decided.\n"
-    parts = [_span(summary), *_grid(list(_overview(summary.policies)), left=(0,))]
+    parts = [_span(summary), *grid(list(_overview(summary.policies)), left=(0,))]
     for side in summary.policies:
         parts += [*_cohorts(side), *_principals(side)]
     return "\n".join(parts) + "\n"
@@ -43,16 +43,6 @@ def troubles(summary: Summary) -> Iterator[str]:
             yield f"{side.policy}: {complaint} ({count:,} times); the first: {printable(first, 300)}"
         if any(mode != "enforce" for mode in side.modes):
             yield f"{side.policy}: its mode is {', '.join(side.modes)}; shown is what enforcing would do."
-
-
-def printable(text: str, most: int = _LONGEST) -> str:
-    r"""Return *text* as it can be printed on a terminal whatever a trace put into it, in *most* characters.
-
-    >>> printable("a\x1b[31m")
-    'a\\x1b[31m'
-    """
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[: most + 1])
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def _span(summary: Summary) -> str:
@@ -87,7 +77,7 @@ def _cohorts(side: SideSummary) -> Iterator[str]:
     if not side.top_cohorts:
         return
     yield f"\n{printable(side.policy)}: the cohorts with the most evidence against them (log10)\n"
-    yield from _grid([
+    yield from grid([
         ["evidence", "members", "refused", "cohort"],
         *([f"{row.evidence:.1f}", f"{row.members:,}", f"{row.refused:,}", printable(row.cohort)]
           for row in side.top_cohorts),
@@ -99,21 +89,12 @@ def _principals(side: SideSummary) -> Iterator[str]:
         yield f"\n{printable(side.policy)}: nobody was tightened."
         return
     yield f"\n{printable(side.policy)}: the tightened principals, the most often refused first\n"
-    yield from _grid([
+    yield from grid([
         ["tier", "requests", "refused", "share", "by", "principal"],
         *([row.tier, f"{row.requests:,}", f"{row.refused:,}", _percent(row.share),
            ", ".join(f"{cause} {count:,}" for cause, count in row.causes.items()) or "-", printable(row.principal)]
           for row in side.top_principals),
     ], left=(0, 4, 5))
-
-
-def _grid(rows: Sequence[Sequence[str]], *, left: Sequence[int]) -> Iterator[str]:
-    """Yield *rows* in columns, those of the numbers *left* set to the left, figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) if index in left else cell.rjust(width)
-                 for index, (cell, width) in enumerate(zip(row, widths, strict=True))]
-        yield ("  " + "  ".join(cells)).rstrip()
 
 
 def _part(part: int, whole: int) -> str:

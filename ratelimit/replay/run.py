@@ -7,22 +7,23 @@ import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 
+from ratelimit.offline.interrupts import Interrupts
+from ratelimit.offline.side import Side
+from ratelimit.offline.sides import lineups
+from ratelimit.offline.text import say
 from ratelimit.replay.errors import OutputError, TooManyBadError, TraceError, UsageError
 from ratelimit.replay.faults import Faults
-from ratelimit.replay.interrupts import Interrupts
 from ratelimit.replay.mapping import reader
 from ratelimit.replay.outputs import STANDARD, sinks
 from ratelimit.replay.progress import Progress
 from ratelimit.replay.replaying import Replaying
 from ratelimit.replay.report import report, troubles
-from ratelimit.replay.side import Side
-from ratelimit.replay.sides import lineups
 from ratelimit.replay.source import Source
 from ratelimit.replay.summary import Summary, summary_of
+from ratelimit.report.writing import PageError, check, write
 
 #: Exit codes: the trace or the output failed; what was asked for cannot be done; stopped by Ctrl-C.
 FAILED, WRONG, INTERRUPTED = 1, 2, 130
@@ -43,6 +44,7 @@ class Options:
     max_bad   the share of lines that may be bad, 0 to 1.
     json      whether the summary is printed as JSON.
     quiet     whether no progress is shown.
+    report    where a page with pictures is written; ``None``: nowhere.
     """
 
     trace: str
@@ -53,6 +55,7 @@ class Options:
     max_bad: float = 0.01
     json: bool = False
     quiet: bool = False
+    report: str | None = None
 
 
 def run(options: Options) -> int:
@@ -61,9 +64,11 @@ def run(options: Options) -> int:
     Whatever stops it, what was decided until then is printed, and what was written is whole lines.
     """
     try:
+        if options.report is not None:
+            check(options.report)
         with ExitStack() as closing:
             return _Run(options, closing).run()
-    except UsageError as error:
+    except (UsageError, PageError) as error:
         return complain(error, WRONG)
     except BrokenPipeError:  # whoever read along has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -101,6 +106,13 @@ class _Run:
                 code, failures = FAILED, [*failures, error]
         summary = summary_of(self._options.trace, self._replaying, whole=code == 0)
         self._tell(summary, progress.seconds)
+        if self._options.report is not None:
+            from ratelimit.replay.page import page_of  # noqa: PLC0415 (matplotlib is an extra)
+
+            try:
+                write(self._options.report, page_of(summary, self._sides))
+            except PageError as error:
+                code, failures = code or FAILED, [*failures, error]
         if code == INTERRUPTED:
             say("ratelimit replay: stopped; this is what came of it so far", sys.stderr)
         for failure in failures:
@@ -141,10 +153,3 @@ def complain(error: Exception, code: int) -> int:
     """Say what is wrong on standard error, and return *code*."""
     say(f"ratelimit replay: {error}", sys.stderr)
     return code
-
-
-def say(text: str, stream: TextIO) -> None:
-    """Write *text* and a line feed in whatever encoding *stream* has."""
-    encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    stream.flush()

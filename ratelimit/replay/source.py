@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-    from ratelimit.replay.interrupts import Interrupts
+    from ratelimit.offline.interrupts import Interrupts
 
 #: Bytes from which a line is too long to be a request: memory stays bounded whatever the trace holds.
 LONGEST_LINE = 1 << 24

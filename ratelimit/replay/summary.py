@@ -9,8 +9,8 @@ import msgspec
 from ratelimit.decision import Mode, Tier
 
 if TYPE_CHECKING:
+    from ratelimit.offline.side import Side
     from ratelimit.replay.replaying import Replaying
-    from ratelimit.replay.side import Side
 
 #: Rows of each list.
 TOP = 10

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ratelimit.cli import main
-from ratelimit.replay.interrupts import Interrupts
+from ratelimit.offline.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,11 +17,11 @@ from ratelimit.clock import ManualClock
 from ratelimit.dialects import read_body
 from ratelimit.engine import Engine
 from ratelimit.identify import EndUser, resolve
+from ratelimit.offline.side import SECRET, Side
 from ratelimit.policy import Policy
 from ratelimit.principal import Principal
 from ratelimit.replay.case import Case
 from ratelimit.replay.rows import read_row
-from ratelimit.replay.side import SECRET, Side
 from ratelimit.request import Request
 from ratelimit.stores import MemoryStore
 

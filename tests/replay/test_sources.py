@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ratelimit.offline.interrupts import Interrupts
 from ratelimit.replay import source
-from ratelimit.replay.interrupts import Interrupts
 from ratelimit.replay.source import Source
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The sides of a replay, one a ``--policy``."""
+"""The policies of a command line, one list a ``--policy``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from ratelimit.discovery import load
 from ratelimit.errors import DiscoveryError
+from ratelimit.offline.errors import UsageError
 from ratelimit.policy import Policy
-from ratelimit.replay.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,10 @@ from ratelimit.decision import Cause, Decision, Reason
 from ratelimit.edge.predicates import ask
 from ratelimit.engine import Engine
 from ratelimit.identify.enduser import end_user_of
-from ratelimit.replay.drive import driver
-from ratelimit.replay.noted import Noted
-from ratelimit.replay.tally import Tally
+from ratelimit.offline.drive import driver
+from ratelimit.offline.noted import Noted
+from ratelimit.offline.tally import Tally
+from ratelimit.offline.timeline import Timeline
 from ratelimit.stores import MemoryStore
 
 if TYPE_CHECKING:
@@ -19,18 +20,14 @@ if TYPE_CHECKING:
 
     from ratelimit.dialects import Dialect
     from ratelimit.engine import Plan
+    from ratelimit.offline.asked import Asked, Sink
     from ratelimit.policy import Policy
     from ratelimit.principal import Principal
-    from ratelimit.replay.case import Case
-    from ratelimit.replay.sink import Sink
     from ratelimit.request import Request
     from ratelimit.stores import Charged, Store
 
 #: The key of every hash, so that one trace always comes to one result. It protects nothing: the trace is in clear.
 SECRET = b"ratelimit replay: one trace, one result"
-
-#: With these statuses the application said that it does not know who asked: nothing is learned, as in the middleware.
-_UNAUTHENTICATED = frozenset({401, 403})
 
 _UNGOVERNED = Decision(allowed=True)
 _EXEMPT = Decision(allowed=True, exempt=True)
@@ -50,24 +47,30 @@ class Side:
         self, label: str, policies: Sequence[Policy], *, store: Store | None = None, sink: Sink | None = None
     ) -> None:
         self.label, self.policies, self.sink = label, tuple(policies), sink
-        self.tally, self.complaints = Tally(), Noted()
+        self.tally, self.timeline, self.complaints = Tally(), Timeline(), Noted()
         self._clock = ManualClock()
         self._store: Store = MemoryStore(clock=self._clock, secret=SECRET) if store is None else store
         self._driver = driver(self._store)
         self._engine = Engine(self.policies, secret=self._store.secret, lexicon=self._store.lexicon)
+        # Under these a refusal that stands does not hang on what else is asked.
+        self._flat = frozenset(
+            policy.name for policy in self.policies
+            if policy.when is None and policy.exempt is None and not any(callable(one.cost) for one in policy.budgets)
+        )
         self._routes: dict[tuple[str, str], list[tuple[Policy, Dialect]]] = {}
 
     def __repr__(self) -> str:
         return f"Side({self.label!r}, {self._store!r})"
 
-    def decide(self, case: Case) -> None:
+    def decide(self, case: Asked) -> Decision:
         """Decide, learn, count and write one case."""
         self._clock.set(case.now)
         decision = self._decision(case)
-        row = case.row
-        self.tally.add(row.principal, decision)
+        self.tally.add(case.name, decision)
+        self.timeline.add(case.now, decision.tier)
         if self.sink is not None:
-            self.sink.put(row.at, row.principal, decision)
+            self.sink.put(case.at, case.name, decision)
+        return decision
 
     def skip(self, why: str) -> None:
         """Write the line that answers one which cannot be decided."""
@@ -83,9 +86,13 @@ class Side:
             if self.sink is not None:
                 self.sink.close()
 
-    def _decision(self, case: Case) -> Decision:
+    def _decision(self, case: Asked) -> Decision:
         try:
             for policy, dialect in self._governing(case):
+                if case.outline is not None and policy.name in self._flat:
+                    again = self._again(policy, case.outline, case.principal, case.now)
+                    if again is not None:
+                        return again
                 request = case.request(dialect, policy.body_bytes)
                 if policy.when is None or self._agrees(policy, request):
                     return self._under(policy, request, case)
@@ -95,9 +102,9 @@ class Side:
         self.tally.ungoverned += 1
         return _UNGOVERNED
 
-    def _governing(self, case: Case) -> list[tuple[Policy, Dialect]]:
+    def _governing(self, case: Asked) -> list[tuple[Policy, Dialect]]:
         """Return the policies that may govern, each with its dialect: as far as the first that does so for certain."""
-        route = case.method, case.row.path
+        route = case.method, case.path
         found = self._routes.get(route)
         if found is None:
             found = []
@@ -123,7 +130,7 @@ class Side:
             complaint=f"Policy({policy.name!r}).exempt failed; the request is not exempted",
         )
 
-    def _under(self, policy: Policy, request: Request, case: Case) -> Decision:
+    def _under(self, policy: Policy, request: Request, case: Asked) -> Decision:
         reading = request.reading
         principal = case.principal if reading.end_user is None else end_user_of(case.principal, reading.end_user)
         if policy.exempt is not None and self._exempts(policy, request, principal):
@@ -136,19 +143,27 @@ class Side:
                 return _EXEMPT
             if policy.unreadable == "refuse":
                 return _refused(Cause.UNREADABLE, str(reading.problem), reading.detail)
-        again = self._engine.recall(policy, request, principal, now=case.now)
+        again = self._again(policy, request, principal, case.now)
         if again is not None:
-            decision = again.seen(case.now)
-            self.tally.again(decision)
-            return decision
+            return again
         plan = self._engine.plan(policy, request, principal, body=case.body, now=case.now)
-        return self._driver.run(self._charged(plan, learns=case.row.status not in _UNAUTHENTICATED))
+        return self._driver.run(self._charged(plan, learns=case.learns))
+
+    def _again(self, policy: Policy, request: Request, principal: Principal, now: float) -> Decision | None:
+        """Give the refusal of *principal* that still stands, if there is one."""
+        found = self._engine.recall(policy, request, principal, now=now)
+        if found is None:
+            return None
+        decision = found.seen(now)
+        self.tally.again(decision)
+        return decision
 
     async def _charged(self, plan: Plan, *, learns: bool) -> Decision:
         charged = await self._store.charge(plan.charges)
         self._note(plan, charged)
         decision, fold = self._engine.settle(plan, charged)
         if fold is not None and learns:
+            self.tally.learned(fold)
             try:
                 self._store.fold(fold)
             except Exception as error:  # noqa: BLE001 (a store of a user's raises anything; the middleware goes on)

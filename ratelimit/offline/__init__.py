@@ -1,0 +1,1 @@
+"""Deciding without a server, in simulated time: what ``ratelimit replay`` and ``ratelimit drill`` share."""
