@@ -79,13 +79,13 @@ class Retry(Hydra):
             yield self._account(stage, corpus, refused, number)
 
     def _account(self, stage: Stage, corpus: Corpus, refused: deque[int], number: int) -> Actor:
-        me, after = self.open(stage, number), stage.offset()
+        me, after, payload = self.open(stage, number), stage.offset(), stage.next_payload()
         while True:
-            payload = refused.popleft() if refused else stage.next_payload()
             answer = yield Ask(by=me, text=corpus.about(payload, _TEMPLATE), payload=payload, after=after)
+            following = refused.popleft() if refused else stage.next_payload()
             if not answer.allowed:
-                refused.append(payload)
-            after = stage.pause()
+                refused.append(payload)  # behind what comes next, so that another account takes it up
+            payload, after = following, stage.pause()
 
 
 class Replace(Hydra):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from ratelimit.drill.telling import times
 from ratelimit.offline.text import printable
 from ratelimit.report import charts, common
-from ratelimit.report.page import Picture, Section, page
+from ratelimit.report.page import Picture, Section, page, safe
 
 if TYPE_CHECKING:
     from ratelimit.drill.outcome import Drill, Outcome
@@ -28,7 +27,7 @@ def _overview(drill: Drill) -> Section:
          times(one.cost_requests), times(one.cost_accounts), f"{one.honest_lost:.3%}"] for one in drill.outcomes)]
     shares = [(one.adversary, 100 * one.harvested) for one in drill.outcomes]
     alt = "Share harvested: " + ", ".join(f"{name} {share:.1f} %" for name, share in shares)
-    svg = charts.bars("all", shares, label="harvested, % of what it gets without a defence", alt=escape(alt))
+    svg = charts.bars("all", shares, label="harvested, % of what it gets without a defence", alt=safe(alt))
     return Section(
         title="All adversaries", text="What each of them got, and how many times as many requests and accounts a "
         "distinct payload cost it as without a defence.",
@@ -63,4 +62,4 @@ def _harvest(name: str, one: Outcome) -> Picture:
     return Picture(
         caption=f"Harvest against time: under the policy, under a fixed quota that costs honest people no more "
         f"({one.fixed_lost:.3%} of their requests), and without a defence. The scale is in powers of ten.",
-        rows=rows, svg=charts.curves(name, lines, days=one.days, label="distinct payloads", alt=escape(alt)))
+        rows=rows, svg=charts.curves(name, lines, days=one.days, label="distinct payloads", alt=safe(alt)))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from ratelimit.report import charts
-from ratelimit.report.page import Picture
+from ratelimit.report.page import Picture, safe
 from ratelimit.signals.affinity import expected
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ def tiers(name: str, who: str, stretches: Sequence[Sequence[int]], *, days: floa
     rows = [["day", *_TIERS], *([f"{days * step / len(stretches):.2f}", *(f"{count:,}" for count in row)]
                                 for step, row in enumerate(stretches))]
     return Picture(caption=f"Tiers over time: {who}.", rows=rows,
-                   svg=charts.tiers(name, stretches, days=days, alt=escape(alt)))
+                   svg=charts.tiers(name, stretches, days=days, alt=safe(alt)))
 
 
 def cohorts(name: str, found: Sequence[tuple[str, float, int, int, int, int]]) -> Picture:
@@ -42,7 +41,7 @@ def cohorts(name: str, found: Sequence[tuple[str, float, int, int, int, int]]) -
                f"that a member's own past won, once the cohort had evidence; of members with a full past, a harvest "
                f"comes to {harvest:.2f} and the least favourable honest people to {honest:.2f} or more.")
     return Picture(caption=caption, rows=rows,
-                   svg=charts.bodies(name, drawn, harvest=harvest, honest=honest, alt=escape(alt)) if drawn else "")
+                   svg=charts.bodies(name, drawn, harvest=harvest, honest=honest, alt=safe(alt)) if drawn else "")
 
 
 def refusals(name: str, rows: Sequence[tuple[str, int, int]], *, what: str) -> Picture:
@@ -55,5 +54,5 @@ def refusals(name: str, rows: Sequence[tuple[str, int, int]], *, what: str) -> P
     return Picture(
         caption=f"Refusals by {what}.", rows=table,
         svg=charts.bars(name, [(who, 100 * share) for who, share in shares], label="refused, % of its requests",
-                        alt=escape(alt)) if shares else "",
+                        alt=safe(alt)) if shares else "",
     )

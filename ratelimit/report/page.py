@@ -7,8 +7,22 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ratelimit.offline.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+
+_LONGEST = 600
+
+
+def safe(text: str) -> str:
+    r"""Return *text* as it can stand in a page, in an attribute too, whatever a stranger put into it.
+
+    >>> safe("<b>\x00")
+    '&lt;b&gt;\\x00'
+    """
+    return escape(printable(text, _LONGEST))
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,17 +72,17 @@ def _parts(title: str, lead: str, sections: Sequence[Section]) -> Iterator[str]:
     yield ('<meta http-equiv="Content-Security-Policy" '
            "content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">")
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>{escape(title)}</title><style>{_STYLE}</style></head>"
-    yield f"<body><header><h1>{escape(title)}</h1><p>{escape(lead)}</p></header>"
+    yield f"<title>{safe(title)}</title><style>{_STYLE}</style></head>"
+    yield f"<body><header><h1>{safe(title)}</h1><p>{safe(lead)}</p></header>"
     if len(sections) > 1:
         yield '<nav aria-label="Sections"><ul>'
-        yield from (f'<li><a href="#s{number}">{escape(section.title)}</a></li>'
+        yield from (f'<li><a href="#s{number}">{safe(section.title)}</a></li>'
                     for number, section in enumerate(sections))
         yield "</ul></nav>"
     yield "<main>"
     for number, section in enumerate(sections):
-        yield f'<section id="s{number}" aria-labelledby="h{number}"><h2 id="h{number}">{escape(section.title)}</h2>'
-        yield f"<p>{escape(section.text)}</p>"
+        yield f'<section id="s{number}" aria-labelledby="h{number}"><h2 id="h{number}">{safe(section.title)}</h2>'
+        yield f"<p>{safe(section.text)}</p>"
         for picture in section.pictures:
             yield from _picture(picture)
         yield "</section>"
@@ -76,12 +90,12 @@ def _parts(title: str, lead: str, sections: Sequence[Section]) -> Iterator[str]:
 
 
 def _picture(picture: Picture) -> Iterator[str]:
-    yield f"<figure>{picture.svg}<figcaption>{escape(picture.caption)}</figcaption>"
+    yield f"<figure>{picture.svg}<figcaption>{safe(picture.caption)}</figcaption>"
     yield f"<details{' open' if picture.open else ''}><summary>The figures</summary>"
-    yield f'<div class="wide" tabindex="0" role="region" aria-label="{escape(picture.caption)}"><table><thead><tr>'
+    yield f'<div class="wide" tabindex="0" role="region" aria-label="{safe(picture.caption)}"><table><thead><tr>'
     head, *rows = picture.rows
-    yield "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head) + "</tr></thead><tbody>"
+    yield "".join(f'<th scope="col">{safe(cell)}</th>' for cell in head) + "</tr></thead><tbody>"
     for first, *cells in rows:
-        yield (f'<tr><th scope="row">{escape(first)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        yield (f'<tr><th scope="row">{safe(first)}</th>' + "".join(f"<td>{safe(cell)}</td>" for cell in cells)
                + "</tr>")
     yield "</tbody></table></div></details></figure>"

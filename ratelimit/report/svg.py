@@ -50,7 +50,7 @@ class Canvas:
         text = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', text)
         text = re.sub(r'(url\(#|href="#)([^)"]+)', lambda found: _own(found, name, ids), text)
         for variable, colour in COLOURS.items():
-            text = text.replace(colour, f"var(--{variable})")
+            text = re.sub(rf"\b(fill|stroke): {colour}\b", rf"\1: var(--{variable})", text)
         return text.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
 
 

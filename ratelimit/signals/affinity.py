@@ -119,7 +119,7 @@ def expected(own: int = 8, strangers: int = COHORT_PAST) -> tuple[float, float]:
     m = *own* and N = *strangers* as above; only bets that are not close count.
 
     >>> [round(share, 2) for share in expected()]
-    [0.08, 0.3]
+    [0.08, 0.29]
     """
     chance = own / (own + strangers)
     honest = chance + (1 - chance) * CAREFUL[own - 1]
