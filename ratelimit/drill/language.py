@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 TOPICS, SUBTOPICS = 300, 12
 
-_WORDS, _TOPIC_WORDS, _SUB_WORDS = 9000, 170, 26
+_WORDS, _TOPIC_WORDS, _SUB_WORDS = 9000, 170, 40
 
 _SAID_OFTEN = """
 the of and a to in is that it for on with as are this be by at or from an have not which what how why when can do
@@ -70,7 +70,7 @@ class Language:
         """Return one text on the sub-topic *sub* of *topic*: 5 to 60 words, some 15 at the median."""
         many = min(60, max(5, int(rng.lognormvariate(2.7, 0.5))))
         content = max(2, round(many * 0.55))
-        close, wide = round(content * 0.62), max(1, round(content * 0.12))
+        close, wide = round(content * 0.4), max(1, round(content * 0.12))
         words = self._sub(topic, sub).some(rng, close) + self._all.some(rng, wide)
         words += self._topic(topic).some(rng, max(0, content - close - wide))
         words += (habit or self.plain).some(rng, many - content)

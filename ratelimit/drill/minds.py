@@ -11,11 +11,13 @@ from ratelimit.drill.language import SUBTOPICS, TOPICS, Language
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_STAYS, _DRIFTS, _MOVES_ON = 0.7, 0.03, 0.004
+_STAYS, _DRIFTS, _MOVES_ON, _STRAYS = 0.6, 0.05, 0.006, 0.2
 
 
 class Person:
-    """Somebody with two to four interests, two sub-topics of each at a time that drift, and its own habits of words.
+    """Somebody with two to four interests, two sub-topics of each at a time that drift, and habits of words.
+
+    One in five of its questions is about something else altogether.
 
     *topics* are what it may be interested in; ``None``: anything.
     """
@@ -37,6 +39,8 @@ class Person:
             self._interests[interest][1][which] = rng.randrange(SUBTOPICS)
         if rng.random() < _MOVES_ON:
             self._interests[interest] = (rng.choice(self._topics), self._subs())
+        if rng.random() < _STRAYS:
+            return self._language.write(rng, rng.choice(self._topics), rng.randrange(SUBTOPICS), self._habit)
         topic, subs = self._interests[interest]
         return self._language.write(rng, topic, subs[which], self._habit)
 

@@ -55,8 +55,8 @@ def test_people_come_back_to_themselves_as_often_as_real_ones() -> None:
     everywhere = own_nearer(pasts(lambda number: Person(language, Random(number)).ask), Random(1))
     one_place = own_nearer(pasts(lambda number: Person(language, Random(number), topics).ask), Random(1))
 
-    assert 0.75 < everywhere < 0.96
-    assert 0.60 < one_place < everywhere
+    assert 0.75 < everywhere < 0.90
+    assert 0.60 < one_place < everywhere - 0.03
 
 
 def test_a_harvest_is_nearer_to_nobody() -> None:
