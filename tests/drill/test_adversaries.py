@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import ratelimit.drill
 from ratelimit.drill import ADVERSARIES, CROWDS, Answer, Stage
 from ratelimit.drill.guards import Behaviour, Nothing, Quota
 from ratelimit.drill.language import Language
@@ -52,6 +53,14 @@ def asked(name: str, *, allowed: bool, days: float = 1.0) -> list[Ask]:
 def text_of(ask: Ask) -> str:
     """Return the text, written if need be."""
     return ask.text if isinstance(ask.text, str) else ask.text()
+
+
+def test_the_public_names_are_these() -> None:
+    """What users build on is pinned, sorted, and there."""
+    assert ratelimit.drill.__all__ == [
+        "ADVERSARIES", "CROWDS", "Account", "Adversary", "Answer", "Ask", "Crowd", "Stage",
+    ]
+    assert all(hasattr(ratelimit.drill, name) for name in ratelimit.drill.__all__)
 
 
 @pytest.mark.parametrize("name", sorted(ADVERSARIES))
