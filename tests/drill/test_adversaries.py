@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 import ratelimit.drill
-from ratelimit.drill import ADVERSARIES, CROWDS, Answer, Stage
+from ratelimit.drill import ADVERSARIES, CROWDS, Answer, Ask, Stage
 from ratelimit.drill.guards import Behaviour, Nothing, Quota
 from ratelimit.drill.language import Language
 from ratelimit.drill.ledger import Ledger
@@ -17,9 +17,6 @@ from ratelimit.drill.rehearsal import rehearse
 from ratelimit.drill.scene import Scene
 from ratelimit.drill.stage import DAY, START
 from ratelimit.policy import Policy
-
-if TYPE_CHECKING:
-    from ratelimit.drill import Ask
 
 LANGUAGE = Language(1)
 
@@ -127,6 +124,18 @@ def test_the_quota_is_the_finest_that_costs_no_more() -> None:
         found = equal_quota(ledger.arrivals, most)
 
         assert lost_by(ledger.arrivals, found) <= most < lost_by(ledger.arrivals, found - 1)
+
+
+def test_who_goes_on_is_always_read() -> None:
+    """A refusal that stands is no answer to the continuation of a conversation, nor to an end user of another name."""
+    scene, me = Scene(), stage("chat", honest=True).account()
+    outlines = []
+    for more in ({}, {"earlier": ("before",)}, {"end_user": "u"}):
+        scene.take(Ask(by=me, text="now", after=0.0, **more), START)
+        outlines.append(scene.outline is not None)
+
+    assert outlines == [True, False, False]
+    assert scene.request(Policy().dialects[0], 1).reading.end_user == "u"
 
 
 def test_a_fixed_quota_says_when_to_come_back() -> None:
