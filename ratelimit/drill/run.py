@@ -166,10 +166,10 @@ class _Run:
         options, code = self._options, 0
         if not options.quiet:
             say(f"rehearsed in {self._progress.seconds:.1f} s", sys.stderr)
-        if options.report is not None:
-            code = self._write(drill, options.report)
         text = msgspec.json.format(msgspec.json.encode(drill)).decode() if options.json else told(drill)
         say(text.rstrip("\n"), sys.stdout)
+        if options.report is not None:
+            code = self._write(drill, options.report)
         if self._condition is not None:
             for one in drill.outcomes:
                 if self._condition.holds(one.figures()):
