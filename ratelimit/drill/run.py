@@ -185,6 +185,8 @@ class _Run:
     def _write(self, drill: Drill, path: str) -> int:
         from ratelimit.drill.page import page_of  # noqa: PLC0415 (matplotlib is an extra)
 
+        if not self._options.quiet:
+            say(f"drawing {path}, a second or two for each adversary", sys.stderr)
         try:
             write(path, page_of(drill))
         except PageError as error:
