@@ -19,12 +19,13 @@ from ratelimit.discovery import find
 from ratelimit.policy import Policy
 from ratelimit.trace.errors import UsageError
 from ratelimit.trace.faults import Faults
-from ratelimit.trace.loop import HOLDS, INTERRUPTED, WRONG, complain, find_modules_here, read_through, say
+from ratelimit.trace.loop import HOLDS, INTERRUPTED, WRONG, find_modules_here, read_through
 from ratelimit.trace.mapping import reader
 from ratelimit.trace.progress import Progress
 from ratelimit.trace.reading import Replaying
 from ratelimit.trace.sides import lineups
 from ratelimit.trace.source import Source
+from ratelimit.trace.text import complain, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

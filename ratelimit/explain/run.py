@@ -14,12 +14,13 @@ from ratelimit.explain.observing import Observing
 from ratelimit.explain.story import nearest_said, story
 from ratelimit.trace.errors import UsageError
 from ratelimit.trace.faults import Faults
-from ratelimit.trace.loop import FAILED, INTERRUPTED, WRONG, complain, find_modules_here, read_through, say
+from ratelimit.trace.loop import FAILED, INTERRUPTED, WRONG, find_modules_here, read_through
 from ratelimit.trace.mapping import reader
 from ratelimit.trace.progress import Progress
 from ratelimit.trace.reading import Replaying
 from ratelimit.trace.sides import lineups
 from ratelimit.trace.source import Source
+from ratelimit.trace.text import complain, say
 
 #: Ids that are offered for one that is not there.
 _OFFERED = 5

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ratelimit.trace.text import grid, printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -16,14 +18,12 @@ _TOLERANCE, _GAP = 300.0, 86_400.0
 # Requests from which it is odd that there is one principal.
 _MANY = 100
 
-_LONGEST = 60  # characters of a name that the trace gives
-
 
 def report(summary: Summary) -> str:
     """Return the tables: all policies side by side, then for each who was tightened, and in which cohorts."""
     if not any(side.requests for side in summary.policies):
         return "No request was decided.\n"
-    parts = [_span(summary), *_grid(list(_overview(summary.policies)), left=(0,))]
+    parts = [_span(summary), *grid(list(_overview(summary.policies)), left=(0,))]
     for side in summary.policies:
         parts += [*_labels(side)]
     for side in summary.policies:
@@ -62,16 +62,6 @@ def troubles(summary: Summary) -> Iterator[str]:
             yield f"{side.policy}: its mode is {', '.join(side.modes)}; shown is what enforcing would do."
 
 
-def printable(text: str, most: int = _LONGEST) -> str:
-    r"""Return *text* as it can be printed on a terminal whatever a trace put into it, in *most* characters.
-
-    >>> printable("a\x1b[31m")
-    'a\\x1b[31m'
-    """
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[: most + 1])
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
-
-
 def _span(summary: Summary) -> str:
     if summary.first_at is None or summary.last_at is None:
         return f"{summary.lines:,} lines"
@@ -104,7 +94,7 @@ def _labels(side: SideSummary) -> Iterator[str]:
     if not side.labels:
         return
     yield f"\n{printable(side.policy)}: by label\n"
-    yield from _grid([
+    yield from grid([
         ["requests", "refused", "principals", "tightened", "label"],
         *([f"{row.requests:,}", _part(row.refused, row.requests), f"{row.principals:,}",
            _part(row.tightened, row.principals), printable(label)] for label, row in side.labels.items()),
@@ -115,7 +105,7 @@ def _cohorts(side: SideSummary) -> Iterator[str]:
     if not side.top_cohorts:
         return
     yield f"\n{printable(side.policy)}: the cohorts with the most evidence against them (log10)\n"
-    yield from _grid([
+    yield from grid([
         ["evidence", "members", "refused", "cohort"],
         *([f"{row.evidence:.1f}", f"{row.members:,}", f"{row.refused:,}", printable(row.cohort)]
           for row in side.top_cohorts),
@@ -127,21 +117,12 @@ def _principals(side: SideSummary) -> Iterator[str]:
         yield f"\n{printable(side.policy)}: nobody was tightened."
         return
     yield f"\n{printable(side.policy)}: the tightened principals, the most often refused first\n"
-    yield from _grid([
+    yield from grid([
         ["tier", "requests", "refused", "share", "by", "principal"],
         *([row.tier, f"{row.requests:,}", f"{row.refused:,}", _percent(row.share),
            ", ".join(f"{cause} {count:,}" for cause, count in row.causes.items()) or "-", printable(row.principal)]
           for row in side.top_principals),
     ], left=(0, 4, 5))
-
-
-def _grid(rows: Sequence[Sequence[str]], *, left: Sequence[int]) -> Iterator[str]:
-    """Yield *rows* in columns, those of the numbers *left* set to the left, figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) if index in left else cell.rjust(width)
-                 for index, (cell, width) in enumerate(zip(row, widths, strict=True))]
-        yield ("  " + "  ".join(cells)).rstrip()
 
 
 def _part(part: int, whole: int) -> str:

@@ -10,8 +10,6 @@ from ratelimit.trace.errors import OutputError, TooManyBadError, TraceError
 from ratelimit.trace.interrupts import Interrupts
 
 if TYPE_CHECKING:
-    from typing import TextIO
-
     from ratelimit.trace.progress import Progress
     from ratelimit.trace.reading import Replaying
     from ratelimit.trace.source import Source
@@ -48,16 +46,3 @@ def find_modules_here() -> None:
     """Let modules beside where one stands be found, as with ``python -m``."""
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
-
-
-def complain(command: str, error: Exception, code: int) -> int:
-    """Say on standard error what is wrong with *command*, and return *code*."""
-    say(f"ratelimit {command}: {error}", sys.stderr)
-    return code
-
-
-def say(text: str, stream: TextIO) -> None:
-    """Write *text* and a line feed in whatever encoding *stream* has."""
-    encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    stream.flush()
