@@ -120,7 +120,7 @@ def _run(options: Options, closing: ExitStack) -> int:
         watching = Watching(policies, found)
         closing.callback(watching.close)
         replaying = Replaying([watching], read, Faults(options.max_bad))
-        code, failures = read_through(source, replaying, Progress(source.size, quiet=options.quiet))
+        code, failures = read_through(source, replaying, Progress(quiet=options.quiet))
         crowd = crowd_of(watching, bodies)
         if code or not crowd.found or reading == READINGS or not source.size:  # a pipe is read once
             break

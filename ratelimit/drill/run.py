@@ -13,7 +13,6 @@ from ratelimit.drill.guards import Behaviour, Nothing, Quota
 from ratelimit.drill.language import Language
 from ratelimit.drill.ledger import Ledger
 from ratelimit.drill.outcome import FIGURES, Drill, Outcome, equal_quota, outcome
-from ratelimit.drill.progress import Progress
 from ratelimit.drill.rehearsal import rehearse
 from ratelimit.drill.stage import DAY, START, Stage
 from ratelimit.drill.telling import told
@@ -22,6 +21,7 @@ from ratelimit.trace.conditions import conditions
 from ratelimit.trace.errors import UsageError
 from ratelimit.trace.interrupts import Interrupts
 from ratelimit.trace.loop import FAILED, HOLDS, INTERRUPTED, WRONG, find_modules_here
+from ratelimit.trace.progress import Progress
 from ratelimit.trace.sides import lineups
 from ratelimit.trace.text import complain, say
 
@@ -96,7 +96,7 @@ class _Run:
         found = lineups(() if options.policy is None else (options.policy,))
         self._label, self._policies = next(iter(found.items()))
         self._language = Language(options.seed)
-        self._progress = Progress(quiet=options.quiet)
+        self._progress = Progress(quiet=options.quiet, piped=True)
         self._interrupts = Interrupts()
 
     def run(self) -> int:

@@ -92,7 +92,7 @@ def _run(options: Options, closing: ExitStack) -> int:
     observing = Observing(policies, options.subject, cohort=options.cohort)
     closing.callback(observing.close)
     replaying = Replaying([observing], read, Faults(options.max_bad))
-    code, failures = read_through(source, replaying, Progress(source.size, quiet=options.quiet))
+    code, failures = read_through(source, replaying, Progress(quiet=options.quiet))
     for number, reason in replaying.faults.named:
         say(f"line {number:,} is bad and was skipped: {reason}", sys.stderr)
     for failure in failures:

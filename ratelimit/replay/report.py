@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ratelimit.trace.text import grid, printable
+from ratelimit.trace.text import grid, lasting, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,11 +46,11 @@ def troubles(summary: Summary) -> Iterator[str]:
     if summary.out_of_order and summary.last_at is not None:
         yield (f"{summary.out_of_order:,} requests came behind a later one, and were decided at its time; the latest "
                f"time, {_date(summary.last_at)}, is that of line {summary.latest_line:,}; the first of them is line "
-               f"{summary.first_behind:,}, and they are behind by {_lasting(summary.most_behind)} at most"
+               f"{summary.first_behind:,}, and they are behind by {lasting(summary.most_behind)} at most"
                + ("; sort the trace by at, or what is decided is of little worth."
                   if summary.most_behind > _TOLERANCE else "."))
     if summary.longest_gap >= _GAP:
-        yield (f"There is no request for {_lasting(summary.longest_gap)} before line {summary.gap_line:,}: evidence "
+        yield (f"There is no request for {lasting(summary.longest_gap)} before line {summary.gap_line:,}: evidence "
                "fades and budgets refill in it, as they would have.")
     if any(side.requests >= _MANY and side.principals == 1 for side in summary.policies):
         yield ("There is one principal in the trace: what principals do together cannot show. If many stand behind it, "
@@ -131,14 +131,6 @@ def _part(part: int, whole: int) -> str:
 
 def _percent(share: float) -> str:
     return f"{share:.2%}"
-
-
-def _lasting(seconds: float) -> str:
-    """Return how long *seconds* are, as people say it."""
-    for unit, name in ((86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
-        if seconds >= 2 * unit:
-            return f"{seconds / unit:,.1f} {name}"
-    return f"{seconds:,.3g} seconds"
 
 
 def _date(at: float) -> str:

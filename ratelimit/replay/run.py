@@ -96,7 +96,7 @@ class _Run:
 
     def run(self) -> int:
         """Decide, print and return the exit code."""
-        progress = Progress(self._source.size, quiet=self._options.quiet)
+        progress = Progress(quiet=self._options.quiet)
         code, failures = read_through(self._source, self._replaying, progress)
         for side in self._sides:
             try:

@@ -29,7 +29,7 @@ def read_through(source: Source, replaying: Replaying, progress: Progress) -> tu
             for line in source.lines(interrupts):
                 replaying.feed(line)
                 if not replaying.faults.lines % _LOOK:
-                    progress.show(replaying.faults.lines, source.position)
+                    progress.show(f"{replaying.faults.lines:,} lines", source.share)
                 if interrupts.asked:
                     return INTERRUPTED, []
             replaying.judge(at_end=True)

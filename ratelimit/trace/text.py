@@ -31,6 +31,18 @@ def grid(rows: Sequence[Sequence[str]], *, left: Sequence[int]) -> Iterator[str]
         yield ("  " + "  ".join(cells)).rstrip()
 
 
+def lasting(seconds: float) -> str:
+    """Return how long *seconds* are, as people say it.
+
+    >>> lasting(100.0), lasting(9000.0)
+    ('100 seconds', '2.5 hours')
+    """
+    for unit, name in ((86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:,.1f} {name}"
+    return f"{seconds:,.3g} seconds"
+
+
 def say(text: str, stream: TextIO) -> None:
     """Write *text* and a line feed in whatever encoding *stream* has."""
     encoding = stream.encoding or "utf-8"

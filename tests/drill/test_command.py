@@ -97,6 +97,15 @@ def test_a_condition_that_holds_is_an_exit_code(drill: Callable[..., Any]) -> No
     assert " for hydra\n" in held.err
 
 
+def test_a_pipe_is_told_how_long_it_takes(drill: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line every few seconds says what is rehearsed, how much is done and how long the rest takes."""
+    monkeypatch.setattr("ratelimit.trace.progress._EVERY", 0.0)
+    done = drill("hydra", days=0.5, quiet=False)
+
+    assert re.search(r"^hydra, \d+\.\d% done, about [\d.]+ (seconds|minutes) left$", done.err, re.MULTILINE)
+    assert done.err.splitlines()[-1].startswith("rehearsed in ")
+
+
 @pytest.mark.parametrize(("names", "options", "said"), [
     (("nobody",), {}, "there is no adversary 'nobody'; built in are hydra"),
     (("hydra", "hydra"), {}, "two adversaries are called 'hydra'"),
