@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ratelimit.stores import Charged
 
 #: Principals whose last refusal is remembered.
-MOST = 1 << 14
+MOST = 1 << 15
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,5 +71,5 @@ def _read(options: Options, source: Source, sides: Sequence[Watching], closing: 
         closing.callback(side.close)
     read = reader(options.maps, options.mapper, options.clock)
     replaying = Replaying(sides, read, Faults(options.max_bad))
-    code, failures = read_through(source, replaying, Progress(source.size, quiet=options.quiet))
+    code, failures = read_through(source, replaying, Progress(quiet=options.quiet))
     return replaying, code, failures

@@ -18,8 +18,9 @@ from ratelimit.calibrate.readings import heard
 from ratelimit.discovery import find
 from ratelimit.policy import Policy
 from ratelimit.trace.errors import UsageError
-from ratelimit.trace.loop import HOLDS, INTERRUPTED, WRONG, complain, find_modules_here, say
+from ratelimit.trace.loop import HOLDS, INTERRUPTED, WRONG, find_modules_here
 from ratelimit.trace.sides import lineups
+from ratelimit.trace.text import complain, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

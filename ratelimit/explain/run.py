@@ -14,12 +14,13 @@ from ratelimit.explain.observing import Observing
 from ratelimit.explain.story import nearest_said, story
 from ratelimit.trace.errors import UsageError
 from ratelimit.trace.faults import Faults
-from ratelimit.trace.loop import FAILED, INTERRUPTED, WRONG, complain, find_modules_here, read_through, say
+from ratelimit.trace.loop import FAILED, INTERRUPTED, WRONG, find_modules_here, read_through
 from ratelimit.trace.mapping import reader
 from ratelimit.trace.progress import Progress
 from ratelimit.trace.reading import Replaying
 from ratelimit.trace.sides import lineups
 from ratelimit.trace.source import Source
+from ratelimit.trace.text import complain, say
 
 #: Ids that are offered for one that is not there.
 _OFFERED = 5
@@ -91,7 +92,7 @@ def _run(options: Options, closing: ExitStack) -> int:
     observing = Observing(policies, options.subject, cohort=options.cohort)
     closing.callback(observing.close)
     replaying = Replaying([observing], read, Faults(options.max_bad))
-    code, failures = read_through(source, replaying, Progress(source.size, quiet=options.quiet))
+    code, failures = read_through(source, replaying, Progress(quiet=options.quiet))
     for number, reason in replaying.faults.named:
         say(f"line {number:,} is bad and was skipped: {reason}", sys.stderr)
     for failure in failures:

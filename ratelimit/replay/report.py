@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from ratelimit.trace.text import grid, lasting, printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -16,7 +18,6 @@ _TOLERANCE, _GAP = 300.0, 86_400.0
 # Requests from which it is odd that there is one principal.
 _MANY = 100
 
-_LONGEST = 60  # characters of a name that the trace gives
 _CAUSES = 2  # that are listed of a principal; the JSON summary has all
 
 
@@ -24,7 +25,7 @@ def report(summary: Summary) -> str:
     """Return the tables: all policies side by side, then for each who was tightened, and in which cohorts."""
     if not any(side.requests for side in summary.policies):
         return "No request was decided.\n"
-    parts = [_span(summary), *_grid(list(_overview(summary.policies)), left=(0,))]
+    parts = [_span(summary), *grid(list(_overview(summary.policies)), left=(0,))]
     for side in summary.policies:
         parts += [*_labels(side)]
     for side in summary.policies:
@@ -47,11 +48,11 @@ def troubles(summary: Summary) -> Iterator[str]:
     if summary.out_of_order and summary.last_at is not None:
         yield (f"{summary.out_of_order:,} requests came behind a later one, and were decided at its time; the latest "
                f"time, {_date(summary.last_at)}, is that of line {summary.latest_line:,}; the first of them is line "
-               f"{summary.first_behind:,}, and they are behind by {_lasting(summary.most_behind)} at most"
+               f"{summary.first_behind:,}, and they are behind by {lasting(summary.most_behind)} at most"
                + ("; sort the trace by at, or what is decided is of little worth."
                   if summary.most_behind > _TOLERANCE else "."))
     if summary.longest_gap >= _GAP:
-        yield (f"There is no request for {_lasting(summary.longest_gap)} before line {summary.gap_line:,}: evidence "
+        yield (f"There is no request for {lasting(summary.longest_gap)} before line {summary.gap_line:,}: evidence "
                "fades and budgets refill in it, as they would have.")
     if any(side.requests >= _MANY and side.principals == 1 for side in summary.policies):
         yield ("There is one principal in the trace: what principals do together cannot show. If many stand behind it, "
@@ -61,16 +62,6 @@ def troubles(summary: Summary) -> Iterator[str]:
             yield f"{side.policy}: {complaint} ({count:,} times); the first: {printable(first, 300)}"
         if any(mode != "enforce" for mode in side.modes):
             yield f"{side.policy}: its mode is {', '.join(side.modes)}; shown is what enforcing would do."
-
-
-def printable(text: str, most: int = _LONGEST) -> str:
-    r"""Return *text* as it can be printed on a terminal whatever a trace put into it, in *most* characters.
-
-    >>> printable("a\x1b[31m")
-    'a\\x1b[31m'
-    """
-    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text[: most + 1])
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 def _span(summary: Summary) -> str:
@@ -105,7 +96,7 @@ def _labels(side: SideSummary) -> Iterator[str]:
     if not side.labels:
         return
     yield f"\n{printable(side.policy)}: by label\n"
-    yield from _grid([
+    yield from grid([
         ["requests", "refused", "principals", "tightened", "label"],
         *([f"{row.requests:,}", _part(row.refused, row.requests), f"{row.principals:,}",
            _part(row.tightened, row.principals), printable(label)] for label, row in side.labels.items()),
@@ -116,7 +107,7 @@ def _cohorts(side: SideSummary) -> Iterator[str]:
     if not side.top_cohorts:
         return
     yield f"\n{printable(side.policy)}: the cohorts with the most evidence against them (log10)\n"
-    yield from _grid([
+    yield from grid([
         ["evidence", "members", "refused", "cohort"],
         *([f"{row.evidence:.1f}", f"{row.members:,}", f"{row.refused:,}", printable(row.cohort)]
           for row in side.top_cohorts),
@@ -128,7 +119,7 @@ def _principals(side: SideSummary) -> Iterator[str]:
         yield f"\n{printable(side.policy)}: nobody was tightened."
         return
     yield f"\n{printable(side.policy)}: the tightened principals, the most often refused first\n"
-    yield from _grid([
+    yield from grid([
         ["tier", "requests", "refused", "share", "by", "principal"],
         *([row.tier, f"{row.requests:,}", f"{row.refused:,}", _percent(row.share),
            _by(row.causes), printable(row.principal)]
@@ -143,29 +134,12 @@ def _by(causes: Mapping[str, int]) -> str:
     return ", ".join([*shown, f"{more} more"] if more else shown) or "-"
 
 
-def _grid(rows: Sequence[Sequence[str]], *, left: Sequence[int]) -> Iterator[str]:
-    """Yield *rows* in columns, those of the numbers *left* set to the left, figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [cell.ljust(width) if index in left else cell.rjust(width)
-                 for index, (cell, width) in enumerate(zip(row, widths, strict=True))]
-        yield ("  " + "  ".join(cells)).rstrip()
-
-
 def _part(part: int, whole: int) -> str:
     return f"{part:,} ({_percent(part / whole)})" if whole else f"{part:,}"
 
 
 def _percent(share: float) -> str:
     return f"{share:.2%}"
-
-
-def _lasting(seconds: float) -> str:
-    """Return how long *seconds* are, as people say it."""
-    for unit, name in ((86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
-        if seconds >= 2 * unit:
-            return f"{seconds / unit:,.1f} {name}"
-    return f"{seconds:,.3g} seconds"
 
 
 def _date(at: float) -> str:

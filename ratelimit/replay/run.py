@@ -9,19 +9,22 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ratelimit.replay.conditions import conditions
+from ratelimit.replay.figures import NAMES, held
 from ratelimit.replay.outputs import STANDARD, sinks
 from ratelimit.replay.report import report, troubles
-from ratelimit.replay.side import Side
 from ratelimit.replay.summary import Summary, summary_of
+from ratelimit.report.writing import PageError, check, write
+from ratelimit.trace.conditions import conditions
 from ratelimit.trace.errors import OutputError, UsageError
 from ratelimit.trace.faults import Faults
-from ratelimit.trace.loop import FAILED, HOLDS, INTERRUPTED, WRONG, complain, find_modules_here, read_through, say
+from ratelimit.trace.loop import FAILED, HOLDS, INTERRUPTED, WRONG, find_modules_here, read_through
 from ratelimit.trace.mapping import reader
 from ratelimit.trace.progress import Progress
 from ratelimit.trace.reading import Replaying
+from ratelimit.trace.side import Side
 from ratelimit.trace.sides import lineups
 from ratelimit.trace.source import Source
+from ratelimit.trace.text import complain, say
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +41,7 @@ class Options:
     json      whether the summary is printed as JSON.
     quiet     whether no progress is shown.
     fail_if   conditions on the summary, each as ``conditions`` has it.
+    report    where a page with pictures is written; ``None``: nowhere.
     """
 
     trace: str
@@ -50,6 +54,7 @@ class Options:
     json: bool = False
     quiet: bool = False
     fail_if: tuple[str, ...] = ()
+    report: str | None = None
 
 
 def run(options: Options) -> int:
@@ -58,9 +63,11 @@ def run(options: Options) -> int:
     Whatever stops it, what was decided until then is printed, and what was written is whole lines.
     """
     try:
+        if options.report is not None:
+            check(options.report)
         with ExitStack() as closing:
             return _Run(options, closing).run()
-    except UsageError as error:
+    except (UsageError, PageError) as error:
         return complain("replay", error, WRONG)
     except BrokenPipeError:  # whoever read along has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -74,7 +81,7 @@ class _Run:
         if options.json and options.output == STANDARD:
             raise UsageError("--json and -o - cannot both have standard output; name a file for the decisions")
         self._options = options
-        self._conditions = conditions(options.fail_if)
+        self._conditions = conditions(options.fail_if, NAMES)
         find_modules_here()
         found = lineups(options.policies)
         read = reader(options.maps, options.mapper, options.clock)
@@ -89,7 +96,7 @@ class _Run:
 
     def run(self) -> int:
         """Decide, print and return the exit code."""
-        progress = Progress(self._source.size, quiet=self._options.quiet)
+        progress = Progress(quiet=self._options.quiet)
         code, failures = read_through(self._source, self._replaying, progress)
         for side in self._sides:
             try:
@@ -98,6 +105,13 @@ class _Run:
                 code, failures = FAILED, [*failures, error]
         summary = summary_of(self._options.trace, self._replaying, self._sides, whole=code == 0)
         self._tell(summary, progress.seconds)
+        if self._options.report is not None:
+            from ratelimit.replay.page import page_of  # noqa: PLC0415 (matplotlib is an extra)
+
+            try:
+                write(self._options.report, page_of(summary, self._sides))
+            except PageError as error:
+                code, failures = code or FAILED, [*failures, error]
         if code == INTERRUPTED:
             say("ratelimit replay: stopped; this is what came of it so far", sys.stderr)
         for failure in failures:
@@ -106,10 +120,10 @@ class _Run:
 
     def _judged(self, summary: Summary) -> int:
         """Return the exit code of a replay that went well, and say which conditions hold."""
-        held = [sentence for condition in self._conditions for sentence in condition.holds(summary)]
-        for sentence in held:
+        sentences = [sentence for condition in self._conditions for sentence in held(condition, summary)]
+        for sentence in sentences:
             say(f"ratelimit replay: {sentence}", sys.stderr)
-        return HOLDS if held else 0
+        return HOLDS if sentences else 0
 
     def _tell(self, summary: Summary, seconds: float) -> None:
         for line in troubles(summary):
@@ -119,4 +133,3 @@ class _Run:
                 sys.stderr)
         text = msgspec.json.format(msgspec.json.encode(summary)).decode() if self._options.json else report(summary)
         say(text.rstrip("\n"), sys.stderr if self._options.output == STANDARD else sys.stdout)
-

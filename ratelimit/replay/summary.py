@@ -11,9 +11,9 @@ from ratelimit.decision import Mode, Tier
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ratelimit.replay import tally
-    from ratelimit.replay.side import Side
+    from ratelimit.trace import tally
     from ratelimit.trace.reading import Replaying
+    from ratelimit.trace.side import Side
 
 #: Rows of each list.
 TOP = 10

@@ -113,6 +113,21 @@ class Affinity:
         return factors(len(self.careful), COHORT_PAST, self.careful[-1])[3]
 
 
+def expected(own: int = 8, strangers: int = COHORT_PAST) -> tuple[float, float]:
+    """Return the share of bets that come out for the own side: of a harvest, and at the least of honest principals.
+
+    m = *own* and N = *strangers* as above; only bets that are not close count.
+
+    >>> [round(share, 2) for share in expected()]
+    [0.08, 0.29]
+    """
+    chance = own / (own + strangers)
+    honest = chance + (1 - chance) * CAREFUL[own - 1]
+    close = _CLOSE_OWN * chance + _CLOSE_STRANGE * (1 - chance)
+    ours = (_HARVEST_STRONG + _HARVEST_CLEAR) * chance
+    return ours / (1 - close), (_HONEST_STRONG + _HONEST_CLEAR) * honest / (1 - close)
+
+
 def _outcome(mine: float, strange: float) -> int:
     if mine > strange:
         return 0 if strange < 0.5 * mine else 1 if strange < 0.8 * mine else 2

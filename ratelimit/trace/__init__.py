@@ -1,1 +1,4 @@
-"""Traces: what a gateway logs, read line by line, and decided again in its own time. ``replay`` says the format."""
+"""Requests, decided without a server and in their own time: those of a trace, read line by line, or of a drill.
+
+``ratelimit.replay`` says the format of a trace.
+"""

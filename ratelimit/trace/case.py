@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ratelimit.dialects import read_body
+from ratelimit.dialects import counted, read_body
+from ratelimit.outcome import UNAUTHENTICATED, Outcome, outcome_of
 from ratelimit.principal import Principal
 from ratelimit.request import Request
 from ratelimit.trace.rows import body_of
@@ -12,6 +13,7 @@ from ratelimit.trace.rows import body_of
 if TYPE_CHECKING:
     from ratelimit.dialects import Dialect
     from ratelimit.prompt import Reading
+    from ratelimit.tokens import Usage
     from ratelimit.trace.rows import Row
 
 #: Principals that are kept made; all are dropped when there are more.
@@ -28,9 +30,11 @@ class Case:
     principal  who is charged, unless the body names an end user.
     method     in upper case.
     body       the body's bytes.
+    outline    ``None``: a row's body is always read.
     """
 
-    __slots__ = ("_bound", "_dialect", "_headers", "_known", "_request", "body", "method", "now", "principal", "row")
+    __slots__ = ("_bound", "_dialect", "_headers", "_known", "_request", "body", "method", "now", "outline",
+                 "principal", "row")
 
     row: Row
     principal: Principal
@@ -39,6 +43,7 @@ class Case:
     def __init__(self) -> None:
         self.now = 0.0
         self.method = "POST"
+        self.outline: Request | None = None
         self._headers = _NO_HEADERS
         self._known: dict[str, Principal] = {}
         self._request = Request()
@@ -54,6 +59,41 @@ class Case:
         self.method = row.method.upper()
         self._headers = _headers(row) if row.headers or row.user_agent else _NO_HEADERS
         self._dialect = None
+
+    @property
+    def at(self) -> float:
+        """When the row says that it came, Unix seconds."""
+        return self.row.at
+
+    @property
+    def name(self) -> str:
+        """What the row calls the principal."""
+        return self.row.principal
+
+    @property
+    def label(self) -> str | None:
+        """What the row says that the principal is known to be."""
+        return self.row.label
+
+    @property
+    def path(self) -> str:
+        """The row's path."""
+        return self.row.path
+
+    @property
+    def learns(self) -> bool:
+        """Whether the application knew who asked."""
+        return self.row.status not in UNAUTHENTICATED
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the row's status says; answered, if it has none."""
+        return Outcome.ANSWERED if self.row.status is None else outcome_of(self.row.status)
+
+    @property
+    def usage(self) -> Usage | None:
+        """The usage that the row's answer reported."""
+        return counted(self.row.usage) if isinstance(self.row.usage, dict) else None
 
     def request(self, dialect: Dialect, bound: int) -> Request:
         """Return the request as the core sees it, its body read by *dialect* if it has no more than *bound* bytes.

@@ -1,4 +1,4 @@
-"""Rows of a trace, decided as the middleware would decide them; what comes of it is for subclasses to note."""
+"""Requests, decided as the middleware would decide them; what comes of it is for subclasses to note."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ratelimit.clock import ManualClock
 from ratelimit.decision import Cause, Decision, Reason
-from ratelimit.dialects import counted
 from ratelimit.edge.bill import Bill
 from ratelimit.edge.predicates import ask
 from ratelimit.engine import Engine
 from ratelimit.identify.enduser import end_user_of
-from ratelimit.outcome import UNAUTHENTICATED, Outcome, outcome_of
 from ratelimit.stores import MemoryStore
 from ratelimit.tokens import meters_of
 from ratelimit.trace.drive import driver
@@ -26,8 +24,7 @@ if TYPE_CHECKING:
     from ratelimit.principal import Principal
     from ratelimit.request import Request
     from ratelimit.stores import Charged, Fold, Store
-    from ratelimit.trace.case import Case
-    from ratelimit.trace.rows import Row
+    from ratelimit.trace.asked import Asked
 
 #: The key of every hash, so that one trace always comes to one result. It protects nothing: the trace is in clear.
 SECRET = b"ratelimit replay: one trace, one result"
@@ -66,9 +63,14 @@ class Deciding:
         self._driver = driver(self._store)
         self._engine = Engine(self.policies, secret=self._store.secret, lexicon=self._store.lexicon)
         self._meters = {policy.name: meters_of(policy.budgets) for policy in self.policies}
+        # Under these a refusal that stands does not hang on what else is asked.
+        self._flat = frozenset(
+            policy.name for policy in self.policies
+            if policy.when is None and policy.exempt is None and not any(callable(one.cost) for one in policy.budgets)
+        )
         self._routes: dict[tuple[str, str], list[tuple[Policy, Dialect]]] = {}
 
-    def decision_of(self, case: Case) -> Decision:
+    def decision_of(self, case: Asked) -> Decision:
         """Decide one case, and learn it."""
         self._clock.set(case.now)
         return self._decision(case)
@@ -91,9 +93,13 @@ class Deciding:
     def settled(self, settled: Settled) -> None:
         """Be told of a request that was charged, before it is learned."""
 
-    def _decision(self, case: Case) -> Decision:
+    def _decision(self, case: Asked) -> Decision:
         try:
             for policy, dialect in self._governing(case):
+                if case.outline is not None and policy.name in self._flat and self.takes(case.principal):
+                    again = self._again(policy, case.outline, case.principal, case.now)
+                    if again is not None:
+                        return again
                 request = case.request(dialect, policy.body_bytes)
                 if policy.when is None or self._agrees(policy, request):
                     return self._under(policy, request, case)
@@ -103,9 +109,9 @@ class Deciding:
         self.passed("ungoverned")
         return _UNGOVERNED
 
-    def _governing(self, case: Case) -> list[tuple[Policy, Dialect]]:
+    def _governing(self, case: Asked) -> list[tuple[Policy, Dialect]]:
         """Return the policies that may govern, each with its dialect: as far as the first that does so for certain."""
-        route = case.method, case.row.path
+        route = case.method, case.path
         found = self._routes.get(route)
         if found is None:
             found = []
@@ -131,7 +137,7 @@ class Deciding:
             complaint=f"Policy({policy.name!r}).exempt failed; the request is not exempted",
         )
 
-    def _under(self, policy: Policy, request: Request, case: Case) -> Decision:
+    def _under(self, policy: Policy, request: Request, case: Asked) -> Decision:
         reading = request.reading
         principal = case.principal if reading.end_user is None else end_user_of(case.principal, reading.end_user)
         if not self.takes(principal) or (policy.exempt is not None and self._exempts(policy, request, principal)):
@@ -144,18 +150,25 @@ class Deciding:
                 return _EXEMPT
             if policy.unreadable == "refuse":
                 return _refused(Cause.UNREADABLE, str(reading.problem), reading.detail)
-        again = self._engine.recall(policy, request, principal, now=case.now)
+        again = self._again(policy, request, principal, case.now)
         if again is not None:
-            decision = again.seen(case.now, remaining=False)  # nobody is shown what remains
-            self.repeated(decision, principal)
-            return decision
+            return again
         plan = self._engine.plan(policy, request, principal, body=case.body, now=case.now)
-        return self._driver.run(self._charged(plan, principal, case.row))
+        return self._driver.run(self._charged(plan, principal, case))
 
-    async def _charged(self, plan: Plan, principal: Principal, row: Row) -> Decision:
+    def _again(self, policy: Policy, request: Request, principal: Principal, now: float) -> Decision | None:
+        """Give the refusal of *principal* that still stands, if there is one."""
+        found = self._engine.recall(policy, request, principal, now=now)
+        if found is None:
+            return None
+        decision = found.seen(now, remaining=False)  # nobody is shown what remains
+        self.repeated(decision, principal)
+        return decision
+
+    async def _charged(self, plan: Plan, principal: Principal, case: Asked) -> Decision:
         charged = await self._store.charge(plan.charges)
         decision, fold = self._engine.settle(plan, charged)
-        if row.status in UNAUTHENTICATED:
+        if not case.learns:
             fold = None
         self.settled(Settled(plan, charged, decision, fold, principal))
         if fold is not None:
@@ -164,10 +177,8 @@ class Deciding:
             except Exception as error:  # noqa: BLE001 (a store of a user's raises anything; the middleware goes on)
                 self.complaints.make("the store failed to learn a request", error)
         if not decision.refused:
-            outcome = Outcome.ANSWERED if row.status is None else outcome_of(row.status)
-            usage = counted(row.usage) if isinstance(row.usage, dict) else None
             meters, pools = self._meters[plan.policy.name], charged.admission.pools
-            Bill(plan.charges, pools, meters, self._store, self.complaints).close(outcome, usage)
+            Bill(plan.charges, pools, meters, self._store, self.complaints).close(case.outcome, case.usage)
         return decision
 
 

@@ -1,4 +1,4 @@
-"""What stops a replay. None of these leaves the package: each becomes a sentence and an exit code."""
+"""What stops a command. None of these leaves the package: each becomes a sentence and an exit code."""
 
 from __future__ import annotations
 

@@ -10,8 +10,6 @@ from ratelimit.trace.errors import OutputError, TooManyBadError, TraceError
 from ratelimit.trace.interrupts import Interrupts
 
 if TYPE_CHECKING:
-    from typing import TextIO
-
     from ratelimit.trace.progress import Progress
     from ratelimit.trace.reading import Replaying
     from ratelimit.trace.source import Source
@@ -31,7 +29,7 @@ def read_through(source: Source, replaying: Replaying, progress: Progress) -> tu
             for line in source.lines(interrupts):
                 replaying.feed(line)
                 if not replaying.faults.lines % _LOOK:
-                    progress.show(replaying.faults.lines, source.position)
+                    progress.show(f"{replaying.faults.lines:,} lines", source.share)
                 if interrupts.asked:
                     return INTERRUPTED, []
             replaying.judge(at_end=True)
@@ -48,16 +46,3 @@ def find_modules_here() -> None:
     """Let modules beside where one stands be found, as with ``python -m``."""
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
-
-
-def complain(command: str, error: Exception, code: int) -> int:
-    """Say on standard error what is wrong with *command*, and return *code*."""
-    say(f"ratelimit {command}: {error}", sys.stderr)
-    return code
-
-
-def say(text: str, stream: TextIO) -> None:
-    """Write *text* and a line feed in whatever encoding *stream* has."""
-    encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-    stream.flush()

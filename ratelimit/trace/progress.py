@@ -1,4 +1,4 @@
-"""How far a replay is, on a terminal."""
+"""How far a command is, and how long it takes from there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ratelimit.clock import SystemClock
+from ratelimit.trace.text import lasting
 
 if TYPE_CHECKING:
     from ratelimit.trace.bar import Bar
@@ -15,31 +16,32 @@ _EVERY = 5.0
 
 
 class Progress:
-    """Shows how far of *size* bytes (0: not known) a replay is: a bar, or a line every few seconds without ``rich``.
+    """Shows on standard error how far a command is: a bar, or a line every few seconds without ``rich``.
 
-    Silent if *quiet*, and where standard error is no terminal.
+    quiet   whether nothing is shown.
+    piped   whether lines are written where standard error is no terminal, too: for what takes many minutes.
     """
 
-    def __init__(self, size: int, *, quiet: bool) -> None:
-        self._size = size
+    def __init__(self, *, quiet: bool, piped: bool = False) -> None:
         self._clock = SystemClock()
         self._began = self._said = self._clock.now()
-        self._loud = not quiet and sys.stderr.isatty()
-        self._bar = _bar(size) if self._loud else None
+        terminal = sys.stderr.isatty()
+        self._loud = not quiet and (terminal or piped)
+        self._bar = _bar() if self._loud and terminal else None
 
     @property
     def seconds(self) -> float:
         """Seconds since the beginning."""
         return self._clock.now() - self._began
 
-    def show(self, lines: int, position: int) -> None:
-        """Show that *lines* were decided and *position* bytes read."""
+    def show(self, doing: str, done: float | None) -> None:
+        """Show what is *doing*, and the share *done* of all of it, 0 to 1; ``None``: not known."""
         if self._bar is not None:
-            self._bar.show(lines, position)
-        elif self._loud and self._clock.now() - self._said >= _EVERY:
-            self._said = self._clock.now()
-            share = f", {position / self._size:.0%} of the trace" if self._size else ""
-            sys.stderr.write(f"{lines:,} lines{share}\n")
+            self._bar.show(doing, done)
+        elif self._loud and (now := self._clock.now()) - self._said >= _EVERY:
+            self._said = now
+            sys.stderr.write(f"{doing}{_far(now - self._began, done)}\n")
+            sys.stderr.flush()
 
     def close(self) -> None:
         """Take the bar away."""
@@ -47,9 +49,13 @@ class Progress:
             self._bar.close()
 
 
-def _bar(size: int) -> Bar | None:
+def _far(seconds: float, done: float | None) -> str:
+    return f", {done:.1%} done, about {lasting(seconds * (1 - done) / done)} left" if done else ""
+
+
+def _bar() -> Bar | None:
     try:
         from ratelimit.trace.bar import Bar  # noqa: PLC0415 (rich is an extra)
     except ModuleNotFoundError:
         return None
-    return Bar(size)
+    return Bar()

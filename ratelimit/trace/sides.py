@@ -1,4 +1,4 @@
-"""The sides of a replay, one a ``--policy``."""
+"""The policies of a command line, one list a ``--policy``."""
 
 from __future__ import annotations
 

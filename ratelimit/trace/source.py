@@ -70,9 +70,9 @@ class Source:
         self._kind, self._lines = self._opened(head)
 
     @property
-    def position(self) -> int:
-        """How many of ``size`` bytes have been read."""
-        return self._counted.count
+    def share(self) -> float | None:
+        """The share of it that has been read, 0 to 1; ``None``: its size is not known."""
+        return min(1.0, self._counted.count / self.size) if self.size else None
 
     def close(self) -> None:
         """Close the file; standard input stays open, it is not ours."""

@@ -19,12 +19,12 @@ from ratelimit.engine import Engine
 from ratelimit.identify import EndUser, resolve
 from ratelimit.policy import Policy
 from ratelimit.principal import Principal
-from ratelimit.replay.side import Side
 from ratelimit.request import Request
 from ratelimit.stores import Adjustment, MemoryStore
 from ratelimit.trace.case import Case
 from ratelimit.trace.deciding import SECRET
 from ratelimit.trace.rows import read_row
+from ratelimit.trace.side import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from ratelimit.decision import Cause, Decision, Reason, Tier
 from ratelimit.observation import CohortRef
-from ratelimit.replay import tally as module
-from ratelimit.replay.distinct import Distinct
-from ratelimit.replay.tally import Tally
+from ratelimit.trace import tally as module
+from ratelimit.trace.distinct import Distinct
+from ratelimit.trace.tally import Tally
 
 NOBODY = Decision(allowed=True)
 HELD = Decision(allowed=False, refused=True, tier=Tier.SOFT, reasons=(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ratelimit.decision import Cause, Decision
-from ratelimit.replay.tally import Tally
+from ratelimit.decision import Cause
 from ratelimit.trace.deciding import Deciding, Settled
+from ratelimit.trace.tally import Tally
+from ratelimit.trace.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ratelimit.decision import Decision
     from ratelimit.policy import Policy
     from ratelimit.principal import Principal
-    from ratelimit.replay.sink import Sink
     from ratelimit.stores import Store
-    from ratelimit.trace.case import Case
+    from ratelimit.trace.asked import Asked, Sink
 
 
 class Side(Deciding):
@@ -31,17 +32,19 @@ class Side(Deciding):
     ) -> None:
         super().__init__(policies, store=store)
         self.label, self.sink = label, sink
-        self.tally = Tally()
+        self.tally, self.timeline = Tally(), Timeline()
 
     def __repr__(self) -> str:
         return f"Side({self.label!r}, {self._store!r})"
 
-    def decide(self, case: Case) -> None:
+    def decide(self, case: Asked) -> Decision:
         """Decide, learn, count and write one case."""
-        decision, row = self.decision_of(case), case.row
-        self.tally.add(row.principal, decision, row.label)
+        decision, name = self.decision_of(case), case.name
+        self.tally.add(name, decision, case.label)
+        self.timeline.add(case.now, decision.tier)
         if self.sink is not None:
-            self.sink.put(row.at, row.principal, decision)
+            self.sink.put(case.at, name, decision)
+        return decision
 
     def skip(self, why: str) -> None:
         """Write the line that answers one which cannot be decided."""
@@ -65,7 +68,7 @@ class Side(Deciding):
         self.tally.again(decision)
 
     def settled(self, settled: Settled) -> None:
-        """Note the evidence against the cohorts of a request."""
+        """Note the evidence against the cohorts of a request, and how its bets came out there."""
         plan, charged = settled.plan, settled.charged
         admission = charged.admission
         refusing = {reason.name for reason in admission.reasons if reason.cause is Cause.COHORT}
@@ -77,3 +80,5 @@ class Side(Deciding):
                     refused.append(pool)
         if not admission.allowed:
             self.tally.refused_by(plan.charges.principal.hex(), refused)
+        if settled.fold is not None:
+            self.tally.learned(settled.fold)

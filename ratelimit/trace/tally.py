@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ratelimit.decision import Cause, Tier
-from ratelimit.replay.distinct import Distinct
+from ratelimit.trace.distinct import Distinct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ratelimit.decision import Decision, Reason
     from ratelimit.observation import CohortRef
+    from ratelimit.stores import Fold
 
 #: Labels that are told apart.
 MOST_LABELS = 100
@@ -41,14 +42,17 @@ class Labelled:
 
 
 class Pool:
-    """One cohort so far: members, the most evidence (log10) against it, and the requests that its budget refused."""
+    """One cohort so far: members, the most evidence (log10) against it, and the requests that its budget refused.
 
-    __slots__ = ("evidence", "members", "ref", "refused")
+    own, strange  bets on its members that came out for their own past, and for that of strangers.
+    """
+
+    __slots__ = ("evidence", "members", "own", "ref", "refused", "strange")
 
     def __init__(self, ref: CohortRef) -> None:
         self.ref = ref
         self.evidence = 0.0
-        self.members = self.refused = 0
+        self.members = self.refused = self.own = self.strange = 0
 
 
 class Tally:
@@ -108,6 +112,13 @@ class Tally:
         self._refused_by[principal] = pools
         for pool in pools:
             pool.refused += 1
+
+    def learned(self, fold: Fold) -> None:
+        """Note how the bets of a request that was learned came out in the cohorts that have a row."""
+        for part in fold.cohorts:
+            if part.careful and (pool := self.cohorts.get(part.ref.key)) is not None:
+                pool.own += part.careful < 0
+                pool.strange += part.careful > 0
 
     def again(self, decision: Decision) -> None:
         """Count that the last refusal of a principal was given once more."""
