@@ -139,9 +139,9 @@ def _add_calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         description="Reads a trace as replay does, fits the nulls of the signals to it, principal by principal and "
         "robust to a minority of campaigns inside it, and prints the policy as Python to paste: with the share of "
         "honest principals that it leaves outside and how sure that is. Whom the engine finds is left out, and the "
-        "trace read again without (standard input is read once). Exit code 0: done; 1: the trace failed; 2: wrong "
-        "arguments; 3: too little traffic, with what would be enough; 130: stopped by Ctrl-C, with what came of it "
-        "so far.",
+        "trace read again without, and a last time to fit (standard input is read once). Exit code 0: done; 1: the "
+        "trace failed; 2: wrong arguments; 3: too little traffic, with what would be enough; 130: stopped by Ctrl-C, "
+        "with what came of it so far.",
     )
     calibrate.add_argument("trace", metavar="TRACE", help="the trace: plain, gzip or zstd; - for standard input")
     calibrate.add_argument("--policy", metavar="MODULE:NAME",

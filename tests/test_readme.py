@@ -36,7 +36,7 @@ def _application() -> str:
 
 
 def _without_waits(text: str) -> str:
-    return re.sub(r"(retry-after(?:-ms)?: |\bt=|\bin |\bafter )\d+", r"\1N", text)
+    return re.sub(r"(retry-after(?:-ms)?: |reset-requests: |\bt=|\bin |\bafter )\d+", r"\1N", text)
 
 
 @pytest.mark.parametrize("code", PYTHON, ids=range(1, len(PYTHON) + 1))
