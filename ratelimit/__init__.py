@@ -7,7 +7,7 @@ Honest principals keep their whole budget. A harvest of the model loses it as on
 
 from ratelimit.budget import Budget, Concurrency
 from ratelimit.clock import Clock, ManualClock, SystemClock
-from ratelimit.cohort import ByLink, ByShape, ByTemplate, CohortRule, Everyone
+from ratelimit.cohort import ByCreation, ByLink, ByOpening, ByShape, ByTemplate, CohortRule, Everyone
 from ratelimit.decision import Cause, Decision, Mode, Reason, Remaining, Tier
 from ratelimit.dialects import (
     DEFAULT_DIALECTS,
@@ -59,7 +59,9 @@ __all__ = [  # noqa: RUF022 (in the plain order that a test holds it to)
     "AnthropicMessages",
     "Bedrock",
     "Budget",
+    "ByCreation",
     "ByLink",
+    "ByOpening",
     "ByShape",
     "ByTemplate",
     "Cause",

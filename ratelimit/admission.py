@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ratelimit import gcra
 from ratelimit.budget import CONCURRENCY
 from ratelimit.charges import Admission, Seat, Write
@@ -35,9 +37,12 @@ if TYPE_CHECKING:
 #: The longest that one is told to wait for a slot, seconds: most are given back long before their time is up.
 SLOT_WAIT = 1.0
 
-_OPEN = Seat(0.0, Tier.CLEAR, cleared=False, held=False, firm=False, guest=False, shown=Tier.CLEAR, hears=math.inf,
-             counts=True)
-_NO_SLOT = Reason(cause=Cause.CONCURRENCY, name=CONCURRENCY,
+#: How most sit in most cohorts: nothing is known of either.
+OPEN = Seat(0.0, Tier.CLEAR, cleared=False, held=False, firm=False, guest=False, shown=Tier.CLEAR, hears=math.inf,
+            counts=True)
+#: The same where much is asked of a member's own behaviour before its bets count.
+UNHEARD = msgspec.structs.replace(OPEN, counts=False)
+NO_SLOT = Reason(cause=Cause.CONCURRENCY, name=CONCURRENCY,
                   detail="As many requests are in flight as may be at once.")
 
 
@@ -88,7 +93,7 @@ def admit(
         continues=continues,
         seats=tuple(seats),
         reasons=() if heard else tuple(asked.reasons),
-        remaining=_remaining(own, charges, terms.ladder.share(own_tier), allowed=allowed),
+        remaining=remaining_of(own, charges, terms.ladder.share(own_tier), allowed=allowed),
         retry_after=0.0 if heard else min(asked.wait, max(0.0, heard_at - now)),
         writes=tuple(asked.own if heard else asked.writes if allowed else asked.corrections),
         heard_at=heard_at,
@@ -154,7 +159,7 @@ def _seat(
     standing = mine.standings.get(ref.key)
     careful, typical = mine.prior if standing is None else (standing.careful, standing.typical)
     if not typical and not careful and (cohort is None or not cohort.wealth):
-        return _OPEN  # most seats by far
+        return UNHEARD if ref.caution.patience else OPEN  # most seats by far
     terms, presumption = charges.terms, charges.terms.presumption
     careful, typical = careful / LN10, typical / LN10
     evidence = 0.0 if cohort is None else evidence_of(cohort, terms, terms.cohort_signals, now)
@@ -181,7 +186,9 @@ def _seat(
     spoken = careful >= presumption.outspoken
     shown = Tier.CLEAR if not held else tier if spoken or tier < Tier.SOFT else Tier.SOFT
     carried = cohort is not None and cohort.outspoken >= presumption.carried_by
-    counts = not cleared and (held if tier >= Tier.SOFT else carried or not spoken)
+    # Where nothing ties the members, only of those whose own behaviour says something does a bet say anything.
+    suspect = not cleared and (not patience or typical >= patience)
+    counts = suspect and (held if tier >= Tier.SOFT else carried or not spoken)
     return Seat(evidence, tier, cleared, held, firm, guest, shown, hears, counts)
 
 
@@ -240,7 +247,7 @@ class _Asked:
                 continue
             self._hears = math.inf
             self.wait = max(self.wait, min(SLOT_WAIT, min(taken.values()) - self._now))
-            self.reasons.append(_NO_SLOT)
+            self.reasons.append(NO_SLOT)
             break
         return max(0, left)
 
@@ -256,7 +263,7 @@ class _Asked:
         for budget, grant in zip(charges.terms.budgets, grants, strict=True):
             if not grant.allowed:
                 longest = max(longest, grant.retry_after)
-                self.reasons.append(_reason(budget, grant, cause, kind))
+                self.reasons.append(reason_of(budget, grant.retry_after, cause, kind))
         if not longest:
             self.writes.append((account, tuple([grant.level for grant in grants])))
             return True
@@ -266,9 +273,10 @@ class _Asked:
         return False
 
 
-def _reason(budget: BudgetTerms, grant: Grant, cause: Cause, kind: str) -> Reason:
+def reason_of(budget: BudgetTerms, wait: float, cause: Cause, kind: str) -> Reason:
+    """Say why *budget*, empty for *wait* seconds, refuses."""
     name = budget.name
-    if grant.retry_after == math.inf:
+    if wait == math.inf:
         return Reason(cause=Cause.COST, name=name,
                       detail=f"The request costs more than the {budget.burst:g} units that {name!r} can hold.")
     if cause is Cause.COHORT:
@@ -295,7 +303,8 @@ def _grants(account: Account, charges: Charges, tier: Tier, now: float, *, trust
     ]
 
 
-def _remaining(grants: list[Grant], charges: Charges, share: float, *, allowed: bool) -> tuple[Remaining, ...]:
+def remaining_of(grants: list[Grant], charges: Charges, share: float, *, allowed: bool) -> tuple[Remaining, ...]:
+    """Return what is left of each budget after *grants*, at a *share* of the refill."""
     rows = []
     for grant, budget, cost in zip(grants, charges.terms.budgets, charges.costs, strict=True):
         units = grant.remaining + (cost if grant.allowed and not allowed else 0.0)

@@ -66,6 +66,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     earlier    the digests of the user turns before the last that travel along.
     now        Unix seconds, for stores that have no clock of their own.
     lease      64 bits that stand for this request among those in flight; 0: it takes no slot.
+    on_store_error  the policy's rule for when the store's server is away: "local", "open" or "closed".
     """
 
     principal: bytes
@@ -78,6 +79,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     earlier: tuple[int, ...]
     now: float
     lease: int = 0
+    on_store_error: str = "local"
 
 
 class Seat(msgspec.Struct, frozen=True, gc=False):

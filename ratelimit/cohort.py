@@ -89,9 +89,36 @@ class ByTemplate:
     def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:
         """Yield one cohort for the opening of the first prompt; none for a body that was not read."""
         for prompt in request.reading.prompts[:1]:
-            opening = " ".join(prompt.payload[:_OPENING].split(maxsplit=self.words)[: self.words])
+            opening = _opening(prompt.payload, self.words)
             client = principal.links.get(self.client_link) or request.header("user-agent") or ""
             yield "template", f"{opening}\x1f{client}\x1f{prompt.parameters}\x1f{prompt.system[:_SYSTEM]}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ByOpening:
+    """Principals whose prompts open with the same words, however unlike the rest of their requests is.
+
+    words  how many words of the opening count; 1 or more.
+
+    A harvest can give every account a client, parameters and a system text of its own at no cost; a wording of its own
+    for every account changes what it collects. But honest strangers share popular openings too, with a harvest as well,
+    so members are presumed innocent.
+    """
+
+    words: int = 7
+    presumed: bool = True
+
+    def __post_init__(self) -> None:
+        refuse_invalid("ByOpening", [f"words: must be at least 1, got {self.words!r}"] if self.words < 1 else [])
+
+    def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:  # noqa: ARG002 (the protocol's)
+        """Yield one cohort for the first prompt; none for a body that was not read."""
+        for prompt in request.reading.prompts[:1]:
+            yield "opening", _opening(prompt.payload, self.words)
+
+
+def _opening(payload: str, words: int) -> str:
+    return " ".join(payload[:_OPENING].split(maxsplit=words)[:words])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +151,36 @@ class ByLink:
 
     def _ties(self, kind: str) -> bool:
         return kind in self.kinds if self.kinds is not None else kind not in self.except_
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ByCreation:
+    """Principals that were created in one stretch of time and share a link: in one hour within one network.
+
+    within  how long a stretch is, counted from 1970; positive.
+    link    the link that they share. Who has none, or is of unknown age, is in no such cohort.
+
+    In a crowded network a harvest is too few to be seen by the network alone; those who came with it are fewer. A class
+    that signs up together, or a launch, is such a cohort too: its members clear themselves.
+    """
+
+    within: timedelta = timedelta(hours=1)
+    link: str = "network"
+    presumed: bool = True
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.within <= timedelta(0):
+            problems.append(f"within: must be a positive timedelta, got {self.within!r}")
+        if not self.link:
+            problems.append("link: must not be empty; name a link of Principal.links, such as 'network'")
+        refuse_invalid("ByCreation", problems)
+
+    def of(self, request: Request, principal: Principal) -> Iterator[tuple[str, str]]:  # noqa: ARG002 (the protocol's)
+        """Yield one cohort, if both are known."""
+        since, shared = principal.since_at, principal.links.get(self.link)
+        if since is not None and shared is not None:
+            yield "creation", f"{since // self.within.total_seconds():.0f}\x1f{self.link}\x1f{shared}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

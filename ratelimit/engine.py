@@ -115,6 +115,7 @@ class Engine:
             earlier=tuple([self._pieces.of(turn) for turn in prompts[-1].earlier]) if prompts else (),
             now=now,
             lease=lease,
+            on_store_error=policy.on_store_error,
         )
         return Plan(policy=policy, request=request, charges=charges, body=body, trust=trust, shares=shares)
 

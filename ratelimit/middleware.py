@@ -49,8 +49,9 @@ class RateLimitMiddleware:
     identify     says who asks, by a sync or async function of the ``Request``. Where it says ``None``, all unnamed
                  requests of the peer's network (its /24, or its /64) share one budget. Where it raises, the answer is
                  503; audit mode lets pass.
-    store        where profiles and budgets live; ``None``: a ``MemoryStore`` of this process. While it fails, the
-                 answer is 503; audit mode lets pass. Stores that several processes share will offer a choice.
+    store        where profiles and budgets live; ``None``: a ``MemoryStore`` of this process. While it fails,
+                 the policy's ``on_store_error`` rules; audit mode lets pass. ``stores.redis.RedisStore`` is shared by
+                 several processes.
     on_decision  called with the ``Decision`` and the ``Request`` once each is decided, before it goes on; what it
                  raises is logged, and changes nothing.
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ratelimit.budget import CONCURRENCY, Budget, Concurrency, name_problems
-from ratelimit.cohort import ByLink, ByShape, ByTemplate, CohortRule, Everyone
+from ratelimit.cohort import ByCreation, ByLink, ByShape, ByTemplate, CohortRule, Everyone
 from ratelimit.decision import Mode
 from ratelimit.dialects import DEFAULT_DIALECTS, Dialect
 from ratelimit.errors import refuse_invalid
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 UnreadableRule = Literal["charge", "refuse", "pass"]
 Disclosure = Literal["none", "coarse", "full"]
+StoreErrorRule = Literal["local", "open", "closed"]
 
 _HOUR = Budget(quota=600, window=timedelta(hours=1), burst=60)
 
@@ -57,6 +58,8 @@ class Policy:
     dialects        wire formats, the first that claims the path reads the body; ``Override`` puts one elsewhere.
     disclose        what a refused caller learns of the budgets: ``none``, ``coarse`` (rounded, never the tier) or
                     ``full`` (exact, with the cause).
+    on_store_error  what is done while the store fails: ``local`` decides by what this process knows (a store that
+                    cannot is ``closed``), ``open`` lets all pass undecided, ``closed`` answers 503.
     """
 
     name: str = "default"
@@ -68,7 +71,7 @@ class Policy:
     concurrency: Concurrency | None = None
     signals: tuple[PrincipalSignal, ...] = (Wander(), Stamina())
     cohort_signals: tuple[CohortSignal, ...] = (Affinity(),)
-    cohorts: tuple[CohortRule, ...] = (ByShape(), ByTemplate(), ByLink(), Everyone())
+    cohorts: tuple[CohortRule, ...] = (ByShape(), ByTemplate(), ByLink(), ByCreation(), Everyone())
     ladder: Ladder = Ladder()
     presumption: Presumption = Presumption()
     trust: Trust = Trust()
@@ -79,6 +82,7 @@ class Policy:
     read_timeout: timedelta = timedelta(seconds=60)
     dialects: tuple[Dialect, ...] = DEFAULT_DIALECTS
     disclose: Disclosure = "coarse"
+    on_store_error: StoreErrorRule = "local"
 
     def __post_init__(self) -> None:
         refuse_invalid(f"Policy({self.name!r})", list(self._problems()))
@@ -110,7 +114,8 @@ class Policy:
         problems.extend(name_problems(self.name))
         problems.extend(_budget_problems(self.budgets, self.concurrency))
         problems.extend(_dialect_problems(self.dialects))
-        for field, allowed in (("mode", Mode), ("unreadable", UnreadableRule), ("disclose", Disclosure)):
+        for field, allowed in (("mode", Mode), ("unreadable", UnreadableRule), ("disclose", Disclosure),
+                               ("on_store_error", StoreErrorRule)):
             if (value := getattr(self, field)) not in get_args(allowed):
                 problems.append(f"{field}: must be one of {', '.join(get_args(allowed))}, got {value!r}")
         problems.extend(f"{field}: must be callable or None, got {value!r}" for field in ("when", "exempt")

@@ -18,8 +18,9 @@ class Caution:
     """What a cohort must mind that ties its members by little or nothing.
 
     patience  by how much more, in decades, a member's own behaviour must say before it is held there; 0 or more. Above
-              0 such a cohort has no guests, who is not held is simply free; and while it is tightened only members
-              whose own standing is at least *patience* teach it what a harvest asks.
+              0 such a cohort has no guests, who is not held is simply free; only bets of members whose own standing is
+              at least *patience* move its evidence; and while it is tightened, or enough of them are outspoken, only
+              they teach it what a harvest asks.
     volume    prompts a day from which on a member is cleared there; above 0. Whoever asks much does not hide in a
               crowd, and is judged for itself.
     settling  how long a member is known before it is judged there; not negative.

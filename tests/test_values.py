@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ratelimit.budget import Budget
-from ratelimit.cohort import ByLink, ByTemplate
+from ratelimit.cohort import ByCreation, ByLink, ByOpening, ByTemplate
 from ratelimit.decision import Tier
 from ratelimit.errors import PolicyError
 from ratelimit.evidence import Ladder
@@ -69,6 +69,9 @@ def test_a_budget_names_every_field_that_is_wrong() -> None:
         (Stamina, {"prompts": 0}, "Stamina.prompts"),
         (Ladder, {"tight_burst": 0}, "Ladder.tight_burst"),
         (ByTemplate, {"words": 0}, "ByTemplate.words"),
+        (ByOpening, {"words": 0}, "ByOpening.words"),
+        (ByCreation, {"within": timedelta(0)}, "ByCreation.within"),
+        (ByCreation, {"link": ""}, "ByCreation.link"),
         (Coverage, {"side": "tall"}, "Coverage.side"),
         (Coverage, {"side": "wide", "honest": ((9, 0.5, 0.2),)}, "Coverage.honest"),
         (ByLink, {"kinds": ()}, "ByLink.kinds"),

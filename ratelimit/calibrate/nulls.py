@@ -80,7 +80,7 @@ def _rate(signal: Wander | Stamina, counted: Sequence[Counted], alpha: float, we
         Wander | Stamina):
     """Fit p0: the rate that all but *alpha* stay below. p1 keeps its place between p0 and one."""
     rows = [(sum(told), len(told), one.share) for one in counted
-            if len(told := one.watched.book.rates.get(signal.name, b"")) >= _BETS]
+            if len(told := one.book.rates.get(signal.name, b"")) >= _BETS]
     against, bets, weight = _columns(rows)
     weights[signal.name] = float(weight.sum())
     if weights[signal.name] < LEAST:
@@ -96,7 +96,7 @@ def _coverage(signal: Coverage, counted: Sequence[Counted], alpha: float, weight
     for number, (volume, _, _) in enumerate(signal.honest):
         rows = []
         for one in counted:
-            cells = np.asarray(one.watched.book.cells)
+            cells = np.asarray(one.book.cells)
             there = cells[cells >> 1 == number]
             if len(there) >= _BETS:
                 rows.append((float((there & 1).sum()), float(len(there)), one.share))
@@ -134,15 +134,15 @@ def _affinity(signal: Affinity, counted: Sequence[Counted], alpha: float, weight
     drawn = _fair(gammas / gammas.sum(axis=2, keepdims=True), 8, strangers)
     least, middle = quantile(drawn, weight, alpha), quantile(drawn, weight, 0.5)
     course = _course(tables, shares, signal.least)
-    careful = tuple(round(float(np.clip(least * part, 0.005, 0.95)), 3) for part in course)
-    typical = tuple(round(float(np.clip(middle * part, 0.01, 0.95)), 3) for part in course)
+    careful = tuple(round(float(np.clip(least * part, 0.005, 0.95)), 4) for part in course)
+    typical = tuple(round(float(np.clip(middle * part, 0.01, 0.95)), 4) for part in course)
     return replace(signal, careful=careful, typical=typical)
 
 
 def _table(one: Counted) -> Numbers:
     """Return a row for each m: how often each outcome came, and the sum of N."""
     table = np.zeros((len(CAREFUL), 5))
-    for bets in one.watched.book.affinity.values():
+    for bets in one.book.affinity.values():
         for bet in bets:
             own, strangers, outcome = unpacked(bet)
             table[own - 1, outcome] += 1
@@ -151,13 +151,20 @@ def _table(one: Counted) -> Numbers:
 
 
 def _course(tables: Sequence[Numbers], shares: Numbers, least: int) -> list[float]:
-    """Return the crowd's r for m = 1 to 8 in units of that for 8, never falling; for m below *least* half of that."""
-    whole = sum((share * table for share, table in zip(shares, tables, strict=True)), np.zeros((len(CAREFUL), 5)))
+    """Return the crowd's r for m = 1 to 8 in units of that for 8, never falling; for m below *least* half of that.
+
+    A principal of n bets at one m weighs n / (n + ``FULL``) there: whoever asks much is not the crowd.
+    """
+    whole, bets = np.zeros((len(CAREFUL), 5)), np.zeros(len(CAREFUL))
+    for share, table in zip(shares, tables, strict=True):
+        rows = table[:, :4].sum(axis=1)
+        whole += share * table / (rows + FULL)[:, None]
+        bets += share * rows
     found = []
     for own in range(least, len(CAREFUL) + 1):
         row = whole[own - 1]
         many = row[:4].sum()
-        told = many >= LEAST
+        told = bets[own - 1] >= LEAST
         found.append(float(_fair(row[None, None, :4] / many, own, round(row[4] / many))[0, 0]) if told else 0.0)
     last = max(found[-1], 1e-3)
     rising = np.minimum(1.0, np.maximum.accumulate(np.array(found) / last))

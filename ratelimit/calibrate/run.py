@@ -10,34 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ratelimit.calibrate.crowds import MOST_FOUND, Crowd, crowd_of
+from ratelimit.calibrate.crowds import MOST_FOUND
 from ratelimit.calibrate.nulls import LEAST, Fitted, fit
 from ratelimit.calibrate.program import program
 from ratelimit.calibrate.promise import FOLDS, SURE, Promise, enough, promise
-from ratelimit.calibrate.watching import Watching
+from ratelimit.calibrate.readings import heard
 from ratelimit.discovery import find
 from ratelimit.policy import Policy
 from ratelimit.trace.errors import UsageError
-from ratelimit.trace.faults import Faults
-from ratelimit.trace.loop import HOLDS, INTERRUPTED, WRONG, find_modules_here, read_through
-from ratelimit.trace.mapping import reader
-from ratelimit.trace.progress import Progress
-from ratelimit.trace.reading import Replaying
+from ratelimit.trace.loop import HOLDS, INTERRUPTED, WRONG, find_modules_here
 from ratelimit.trace.sides import lineups
-from ratelimit.trace.source import Source
 from ratelimit.trace.text import complain, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ratelimit.calibrate.crowds import Crowd
+    from ratelimit.calibrate.watching import Watching
     from ratelimit.signals import CohortSignal, PrincipalSignal
+    from ratelimit.trace.reading import Replaying
 
 #: Bets from which a principal counts as one that can be judged.
 _SPOKEN = 5
-
-#: Times that a trace is read at most, each time without whom the engine found before.
-READINGS = 4
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
@@ -64,7 +58,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     principals  that made requests; of these *judged* bet often enough to count; *needed* would be enough.
     found       of the principals, those left out as the engine itself tightens them.
     kept_tight  those that it tightens and that count, as they are more than a minority.
-    bodies      cohorts whose uncleared members count as one principal, and how many *in_bodies* there are.
+    bodies      cohorts of which those count as one principal that each would hold, and how many *in_bodies* there are.
     outside     of *tried* principals that the nulls were not fitted to, how many were tightened; *low* and *high*: the
                 exact interval of that share.
     nulls       the fitted fields of each signal.
@@ -111,21 +105,7 @@ def _run(options: Options, closing: ExitStack) -> int:
     policies = next(iter(lineups((options.policy,) if options.policy else ()).values()))
     if len(policies) > 1:
         raise UsageError(f"--policy {options.policy}: holds {len(policies)} policies; calibrate one at a time")
-    read = reader(options.maps, options.mapper, options.clock)
-    found: frozenset[str] = frozenset()
-    bodies = 0
-    for reading in range(1, READINGS + 1):
-        source = Source(options.trace)
-        closing.callback(source.close)
-        watching = Watching(policies, found)
-        closing.callback(watching.close)
-        replaying = Replaying([watching], read, Faults(options.max_bad))
-        code, failures = read_through(source, replaying, Progress(quiet=options.quiet))
-        crowd = crowd_of(watching, bodies)
-        if code or not crowd.found or reading == READINGS or not source.size:  # a pipe is read once
-            break
-        found, bodies = found | crowd.found, bodies + crowd.gone
-    crowd = crowd._replace(found=found | crowd.found)
+    crowd, watching, replaying, code, failures = heard(options, policies, closing)
     made = _made(options, policies[0], watching, crowd, replaying, whole=code == 0)
     for number, reason in replaying.faults.named:
         say(f"line {number:,} is bad and was skipped: {reason}", sys.stderr)
@@ -146,7 +126,7 @@ def _run(options: Options, closing: ExitStack) -> int:
 def _made(options: Options, policy: Policy, watching: Watching, crowd: Crowd, replaying: Replaying, *, whole: bool) -> (
         Calibration):
     judged = [one for one in crowd.counted
-              if sum(map(len, one.watched.book.affinity.values())) + len(one.watched.book.cells) >= _SPOKEN]
+              if sum(map(len, one.book.affinity.values())) + len(one.book.cells) >= _SPOKEN]
     principals = len({one.id for one in watching.principals.values()} | crowd.found)
     many, needed = round(sum(one.share for one in judged)), enough(options.alpha)
     refused = _refusal(many, needed, options.alpha, principals)
@@ -209,6 +189,7 @@ def _comments(made: Calibration, crowd: Crowd, replaying: Replaying) -> Iterator
         yield (f"The engine tightens {crowd.kept:,} principals more, and they count: more than {MOST_FOUND:.0%} of all "
                "is no minority. Look whether they are honest.")
     if made.bodies:
-        yield f"Counted as {made.bodies:,}: {made.in_bodies:,} principals that cohorts with evidence hold uncleared."
+        yield (f"Counted as {made.bodies:,}: {made.in_bodies:,} principals that cohorts with evidence would hold, were "
+               "they tightened.")
     for name, weight in made.unfitted.items():
         yield f"Not fitted: {name}; it bet on {weight:.0f} principals in whole ones, and takes {LEAST:.0f}."

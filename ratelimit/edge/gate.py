@@ -49,7 +49,7 @@ class Gate:
         """Say what to do about *visit*; ``None``: the other end hung up while it was held back.
 
         A failure is answered 503, or let pass in audit mode: nothing goes through undecided under a policy that
-        enforces, and nothing is refused under one that does not.
+        enforces, unless it says so of a store that fails, and nothing is refused under one that does not.
         """
         try:
             return await self._settle(visit)
@@ -102,7 +102,13 @@ class Gate:
                          costs=again.charges.costs)
         else:
             plan = self._plan(visit, principal, now)
-            charged = await self._charged(plan.charges)
+            try:
+                charged = await self._charged(plan.charges)
+            except Exception as error:  # stores of users raise anything
+                if policy.on_store_error != "open":
+                    raise
+                self._complaints.make("the store failed; requests pass undecided, as the policy says", error)
+                return Settled(decision=visit.undecided(type(error).__name__, principal=plan.charges.principal.hex()))
             decision, fold = self._engine.settle(plan, charged)
             told = shown(decision, policy, own_tier=charged.admission.own_tier, terms=plan.charges.terms,
                          costs=plan.charges.costs)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ratelimit.trace.text import grid, lasting, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from ratelimit.replay.summary import SideSummary, Summary
 
@@ -17,6 +17,8 @@ _TOLERANCE, _GAP = 300.0, 86_400.0
 
 # Requests from which it is odd that there is one principal.
 _MANY = 100
+
+_CAUSES = 2  # that are listed of a principal; the JSON summary has all
 
 
 def report(summary: Summary) -> str:
@@ -120,9 +122,16 @@ def _principals(side: SideSummary) -> Iterator[str]:
     yield from grid([
         ["tier", "requests", "refused", "share", "by", "principal"],
         *([row.tier, f"{row.requests:,}", f"{row.refused:,}", _percent(row.share),
-           ", ".join(f"{cause} {count:,}" for cause, count in row.causes.items()) or "-", printable(row.principal)]
+           _by(row.causes), printable(row.principal)]
           for row in side.top_principals),
     ], left=(0, 4, 5))
+
+
+def _by(causes: Mapping[str, int]) -> str:
+    """Return the most frequent causes with their counts; who is in many cohorts has more than a line holds."""
+    shown = [f"{cause} {count:,}" for cause, count in list(causes.items())[:_CAUSES]]
+    more = len(causes) - len(shown)
+    return ", ".join([*shown, f"{more} more"] if more else shown) or "-"
 
 
 def _part(part: int, whole: int) -> str:

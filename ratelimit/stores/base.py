@@ -45,6 +45,11 @@ class CohortFold(msgspec.Struct, frozen=True, gc=False):
     typical: float
     guest: bool
 
+    @property
+    def idle(self) -> bool:
+        """Whether there was no bet."""
+        return not (self.careful or self.typical or self.moves or self.guest)
+
 
 class Fold(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is learned from one request that was answered.

@@ -154,6 +154,10 @@ class MemoryStore:
 
     def _fold_cohort(self, learned: CohortFold, fold: Fold, profile: PrincipalProfile) -> None:
         terms, now, ref = fold.charges.terms, fold.now, learned.ref
+        if learned.idle and ref.key in profile.standings:
+            standing = profile.stand(ref)
+            if standing.typical <= terms.presumption.cleared * LN10:  # most honest members, most of the time
+                return
         cohort = self._cohort(ref, terms, now) or CohortProfile(now)
         joins = ref.key not in profile.standings
         cohort.members += joins
@@ -171,8 +175,10 @@ class MemoryStore:
             standing.drawn = 0
         cohort.tight = cohort.tight and cohort_tier(cohort, terms, now) >= Tier.SOFT  # it may have faded since
         move(cohort, learned.moves, terms, now)
-        # What cleared members ask says nothing of the others; nor does, where all are members, what newcomers ask.
-        if not cleared and not (cohort.tight and standing.typical < ref.caution.patience * LN10):
+        # What cleared members ask says nothing of the others; nor does, where all are members, what newcomers ask once
+        # a harvest is found, or about to be.
+        found = cohort.tight or cohort.outspoken >= presumption.carried_by
+        if not cleared and not (found and standing.typical < ref.caution.patience * LN10):
             for features in fold.features:
                 cohort.learn(features)
         room = _cohort_room(cohort, terms, now)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from ratelimit.calibrate.crowds import crowd_of
 from ratelimit.calibrate.promise import enough, interval
 from ratelimit.calibrate.recording import CLEAR, CLOSE, STRANGE, STRONG, Recorder, packed, unpacked
 from ratelimit.calibrate.shrink import crowd, quantile
+from ratelimit.calibrate.watching import Watched, Watching
 from ratelimit.cli import main
 from ratelimit.policy import Policy
 from ratelimit.replay.run import Options as ReplayOptions
@@ -163,3 +167,35 @@ def test_the_command_prints_only_the_program(
     assert "Clopper-Pearson" in out
     assert "# Not fitted: wander" in out
     compile(out, "policy.py", "exec")
+
+
+def test_standard_input_is_read_once(people: Callable[..., Any], calibrate: Callable[..., Any], tmp_path: Path) -> None:
+    """A file that is redirected to it, or a pipe, gives the nulls that the file gives, if nobody is left out."""
+    named = calibrate(people()).made
+    trace = tmp_path / "trace.jsonl"
+    command = [sys.executable, "-m", "ratelimit", "calibrate", "-", "--alpha", "0.05", "--json", "--quiet"]
+    with trace.open("rb") as given:
+        redirected = subprocess.run(command, stdin=given, capture_output=True, check=True, timeout=60)
+    piped = subprocess.run(command, input=trace.read_bytes(), capture_output=True, check=True, timeout=60)
+
+    assert json.loads(redirected.stdout)["nulls"] == named["nulls"]
+    assert json.loads(piped.stdout) == json.loads(redirected.stdout)
+
+
+def test_who_was_dragged_along_counts() -> None:
+    """Of a tightened cohort that presumes innocence only those are found whose own bets won 1 / alpha there."""
+    watching = Watching([Policy()])
+    for number, spoke in enumerate((1.4, 1.2, 0.0)):
+        watched = watching.principals[bytes([number])] = Watched(str(number))
+        watched.requests, watched.tied, watched.spoke = 20, {b"shape": True}, {b"shape": spoke}
+    for number in range(3, 60):
+        watching.principals[bytes([number])] = Watched(str(number))
+    watching.evidence[b"shape"] = 4.5
+    watching.presuming.add(b"shape")
+    found = crowd_of(watching, 0.05)
+    watching.presuming.clear()
+
+    assert found.found == {"0"}
+    assert [(one.watched.id, one.share) for one in found.counted] == [("1", 0.5), ("2", 0.5)]
+    assert crowd_of(watching, 0.05).found == {"0", "1", "2"}
+    watching.close()

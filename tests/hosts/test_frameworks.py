@@ -151,7 +151,7 @@ async def served(app: Any, **options: Any) -> AsyncIterator[str]:
     server = uvicorn.Server(config)
     async with asyncio.timeout(60):
         serving = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110 (it tells nobody)
+        while not server.started:
             await asyncio.sleep(0)
         try:
             yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -271,6 +272,15 @@ def test_what_a_trace_puts_into_names_cannot_command_the_terminal(
     assert "\\x1b[31m\\u202exxx" in found.out
     assert "\x1b" not in found.out
     assert max(map(len, found.out.splitlines())) < 160
+
+
+def test_of_many_causes_the_most_frequent_are_listed(
+    replay: Callable[..., Any], as_lines: Callable[..., bytes], harvest: list[dict[str, Any]]
+) -> None:
+    """Two of a principal's causes, and how many more there are."""
+    listed = replay(as_lines(harvest)).out.partition("the tightened principals")[2]
+
+    assert re.search(r" \d+\.\d\d%  cohort:\w+ \d+, cohort:\w+ \d+, \d more  +farm-\d+\n", listed)
 
 
 def test_an_output_of_few_letters_gets_them(

@@ -106,7 +106,8 @@ class Model:
         more = 1.0 if crowd == "grey" else 0.0
         held = tier >= 2 and not cleared and (careful >= 2.0 + more if trusted else typical >= 0.7 + more)
         carried = crowd in self.crowds and len(self.crowds[crowd].outspoken) >= 2
-        return tier, cleared, held, not cleared and (held if tier >= 2 else carried or careful < 1.0)
+        suspect = not cleared and typical >= (1.0 if crowd == "grey" else -math.inf)
+        return tier, cleared, held, suspect and (held if tier >= 2 else carried or careful < 1.0)
 
     def hears(self, name: str, crowd: str, *, trusted: bool) -> float:
         """Return the days without an answer after which a held member is answered all the same."""

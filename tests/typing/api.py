@@ -19,7 +19,9 @@ from ratelimit import (
     APIKey,
     Bedrock,
     Budget,
+    ByCreation,
     ByLink,
+    ByOpening,
     ByShape,
     ByTemplate,
     Cause,
@@ -82,6 +84,7 @@ from ratelimit import (
     Usage,
     Wander,
 )
+from ratelimit.stores.redis import RedisStore
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -157,7 +160,10 @@ def guard(app: ASGIApp) -> ASGIApp:
     clock: Clock = ManualClock(0.0) if app is None else SystemClock()
     store: Store = MemoryStore(principals=10, cohorts=10, ttl=timedelta(days=20), clock=clock, secret=b"x" * 32)
     among_all = Everyone(caution=Caution(patience=2.0))
-    rules: tuple[CohortRule, ...] = (ByShape(), ByTemplate(words=5), ByLink(kinds=("network",)), among_all)
+    rules: tuple[CohortRule, ...] = (
+        ByShape(), ByTemplate(words=5), ByOpening(words=9), ByLink(kinds=("network",)),
+        ByCreation(within=timedelta(minutes=10)), among_all,
+    )
     crowd: tuple[CohortSignal, ...] = (Affinity(least=3),)
     own: tuple[PrincipalSignal, ...] = (Coverage(side="wide"), Wander(), Stamina(prompts=20))
     openai: tuple[Dialect, ...] = (
@@ -186,6 +192,7 @@ def guard(app: ASGIApp) -> ASGIApp:
         presumption=Presumption(young=1.0),
         trust=Trust(mature_after=timedelta(days=60)),
         mode="delay",
+        on_store_error="closed",
         dialects=dialects,
     )
     identify: Resolver = FirstOf(EndUser(within=APIKey()), Header("x-key"), ClientIP(trusted_proxies=("10.0.0.0/8",)))
@@ -195,7 +202,8 @@ def guard(app: ASGIApp) -> ASGIApp:
         log.exception("%s", group.exceptions)
     except* (DiscoveryError, StoreError, RatelimitError) as group:
         log.exception("%s", group.exceptions)
-    return RateLimitMiddleware(app, policy, identify=by_team)
+    shared: Store = RedisStore("redis://127.0.0.1", secret=b"x" * 32, timeout=timedelta(milliseconds=50))
+    return RateLimitMiddleware(app, policy, identify=by_team, store=shared)
 
 
 def answered(dialect: Dialect) -> bytes:

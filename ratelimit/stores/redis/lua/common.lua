@@ -1,0 +1,221 @@
+-- What ratelimit/evidence.py, gcra.py, ledger.py and admission.py say, once more, where it can be atomic.
+-- A property in tests/stores/redis proves both the same. T is the terms: a map of numbers that travels with the call.
+
+local LN10, DAY, SLACK = 2.302585092994046, 86400.0, 1e-9
+local SOFT, HUGE = 2, math.huge
+local max, min = math.max, math.min
+
+local function clock(given)
+  if given then return given end
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+-- Evidence ------------------------------------------------------------------------------------------------------
+
+local function faded(T, wealth, idle)
+  local over = idle - T.grace
+  if over <= 0 or wealth <= 0 then return wealth end
+  return max(0.0, wealth - T.fade * LN10 * over / DAY)
+end
+
+local function combined(wealths, signals)
+  if #wealths == 0 or signals == 0 then return 0.0 end
+  local top = 0.0
+  for i = 1, #wealths do top = max(top, wealths[i]) end
+  local sum = 0.0
+  for i = 1, #wealths do sum = sum + math.exp(wealths[i] - top) end
+  return (top + math.log((sum + max(0, signals - #wealths) * math.exp(-top)) / signals)) / LN10
+end
+
+local function evidence_of(T, account, signals, now)
+  if next(account.wealth) == nil then return 0.0 end
+  local idle = now - account.active_at
+  if #signals == 1 then return faded(T, account.wealth[signals[1]] or 0.0, idle) / LN10 end
+  local wealths = {}
+  for i = 1, #signals do
+    local wealth = account.wealth[signals[i]]
+    if wealth then wealths[#wealths + 1] = faded(T, wealth, idle) end
+  end
+  return combined(wealths, #signals)
+end
+
+local function step(T, evidence)
+  if evidence < T.watch then return 0 end
+  if evidence < T.soft then return 1 end
+  return evidence < T.hard and 2 or 3
+end
+
+local function tier_of(T, account, signals, now)
+  local most = -HUGE
+  for _, wealth in pairs(account.wealth) do most = max(most, wealth) end
+  if most < T.watch * LN10 then return 0 end
+  return step(T, evidence_of(T, account, signals, now))
+end
+
+-- A cohort that was tightened is let go only once its evidence is below the tier watch.
+local function cohort_tier(T, cohort, now)
+  local tier = tier_of(T, cohort, T.cohort_signals, now)
+  return (tier == 1 and cohort.tight) and SOFT or tier
+end
+
+local function move(T, account, moves, now)
+  if #moves == 0 then return end
+  local idle = now - account.active_at
+  for name, wealth in pairs(account.wealth) do account.wealth[name] = faded(T, wealth, idle) end
+  for i = 1, #moves do
+    local name, factor, ceiling = moves[i][1], moves[i][2], moves[i][3]
+    local wealth = min((account.wealth[name] or 0.0) + factor, min(ceiling, T.ceiling) * LN10)
+    account.wealth[name] = T.cusum and max(0.0, wealth) or wealth
+  end
+  account.active_at = max(account.active_at, now)
+end
+
+-- Budgets -------------------------------------------------------------------------------------------------------
+
+local function share_of(T, tier, trust)
+  if tier < SOFT then return 1.0 end
+  local share = tier == SOFT and T.soft_refill or T.hard_refill
+  return min(1.0, share * (1.0 + min(T.most_trust, max(0.0, trust or 0.0))))
+end
+
+local function burst_of(T, tier, base, cost)
+  if tier < SOFT then return base end
+  return min(base, max(max(cost, 1.0), base * T.tight_burst))
+end
+
+local function drained(level, at, now, refill)
+  return max(0.0, level - max(0.0, now - at) * refill)
+end
+
+-- A clock that stepped back stalls the refill for one window at most.
+local function stood_at(T, account, now)
+  return account.at - now <= T.longest and account.at or now
+end
+
+local function keep(T, account, levels, now)
+  account.at = account.at > now and stood_at(T, account, now) or now
+  local latest = now
+  for i, budget in ipairs(T.budgets) do
+    account.levels[budget[1]] = levels[i]
+    latest = max(latest, now + levels[i] / budget[3])
+  end
+  account.spent_until = latest
+end
+
+-- One grant a budget: {allowed, level, remaining, retry_after}.
+local function grants_of(T, account, costs, tier, now, trust)
+  local at, share, grants = stood_at(T, account, now), share_of(T, tier, trust), {}
+  for i, budget in ipairs(T.budgets) do
+    local cost, refill = costs[i], budget[3] * share
+    local burst = burst_of(T, tier, budget[2], cost)
+    local level = drained(account.levels[budget[1]] or 0.0, at, now, refill)
+    if level + cost <= burst + SLACK then
+      grants[i] = {true, level + cost, max(0.0, burst - (level + cost)), 0.0}
+    else
+      local never = cost > burst + SLACK or refill <= 0
+      grants[i] = {false, level, max(0.0, burst - level), never and HUGE or (level + cost - burst) / refill}
+    end
+  end
+  return grants
+end
+
+-- The slots {lease, until} of an account that are taken; those whose time is up are given back.
+local function in_flight(account, now)
+  local taken = {}
+  for _, slot in ipairs(account.slots) do
+    if slot[2] > now then taken[#taken + 1] = slot end
+  end
+  account.slots = taken
+  return taken
+end
+
+local function guests_of(T, cohort, now)
+  return drained(cohort.guests, cohort.guests_at, now, T.guests_per_day / DAY)
+end
+
+-- Accounts, as they are kept ------------------------------------------------------------------------------------
+-- A principal is a hash: a, its account; t, its standings, the last seen at the end; and what is only carried.
+-- A cohort is a string. Rooms: 0 nothing was learned, 1 known, 2 tightened; they are what the time to live goes by.
+
+local function principal_of(blob, now)
+  if not blob then
+    return {levels = {}, at = now, spent_until = now, wealth = {}, active_at = now, held_at = false, folds = 0,
+            careful = 0.0, typical = 0.0, room = 0, slots = {}}
+  end
+  local row = cmsgpack.unpack(blob)
+  return {levels = row[1], at = row[2], spent_until = row[3], wealth = row[4], active_at = row[5], held_at = row[6],
+          folds = row[7], careful = row[8], typical = row[9], room = row[10], slots = row[11]}
+end
+
+local function principal_blob(p)
+  return cmsgpack.pack({p.levels, p.at, p.spent_until, p.wealth, p.active_at, p.held_at, p.folds, p.careful,
+                        p.typical, p.room, p.slots})
+end
+
+local function cohort_of(blob, now)
+  if not blob then
+    return {levels = {}, at = now, spent_until = now, wealth = {}, active_at = now, members = 0, trust = 0.0,
+            guests = 0.0, guests_at = now, room = -1, tight = false, outspoken = 0}
+  end
+  local row = cmsgpack.unpack(blob)
+  return {levels = row[1], at = row[2], spent_until = row[3], wealth = row[4], active_at = row[5], members = row[6],
+          trust = row[7], guests = row[8], guests_at = row[9], room = row[10], tight = row[11], outspoken = row[12]}
+end
+
+local function cohort_blob(c)
+  return cmsgpack.pack({c.levels, c.at, c.spent_until, c.wealth, c.active_at, c.members, c.trust, c.guests,
+                        c.guests_at, c.room, c.tight, c.outspoken})
+end
+
+-- Under volatile-ttl what ends first goes first: passers-by, then the known, then the tightened.
+local function life(T, room, ttl)
+  if room == 2 then return 2 * ttl end
+  return room == 1 and ttl or min(ttl, T.passing)
+end
+
+local function put_principal(T, key, p, ttl)
+  local blob = principal_blob(p)
+  redis.call('HSET', key, 'a', blob)
+  redis.call('PEXPIRE', key, life(T, p.room, ttl))
+  return blob
+end
+
+local function put_cohort(T, key, c, ttl)
+  local blob = cohort_blob(c)
+  redis.call('SET', key, blob, 'PX', life(T, c.room, ttl))
+  return blob
+end
+
+-- The room of a cohort after it moved; a pool that turns tight begins empty.
+local function settle_room(T, key, name, tight, c, now, ttl)
+  local room = c.members > 1 and 1 or 0
+  if cohort_tier(T, c, now) >= SOFT then room = 2 end
+  if room == 2 and not c.tight then
+    local levels = {}
+    for i, budget in ipairs(T.budgets) do levels[i] = burst_of(T, SOFT, budget[2], 1.0) end
+    keep(T, c, levels, now)
+  end
+  c.tight = room == 2
+  if room == c.room then return end
+  c.room = room
+  if room == 2 then
+    redis.call('ZADD', tight, now, name)
+    redis.call('PEXPIRE', tight, 2 * ttl)
+  else
+    redis.call('ZREM', tight, name)
+  end
+end
+
+local function held_from(p, standings, typical)
+  if p.typical >= typical then return true end
+  for _, row in ipairs(standings) do
+    if row[5] >= typical then return true end
+  end
+  return false
+end
+
+local function principal_room(T, p, standings, now)
+  local tight = held_from(p, standings, T.young * LN10) or tier_of(T, p, T.signals, now) >= SOFT
+  return tight and 2 or 1
+end

@@ -1,0 +1,51 @@
+"""What one worker keeps of what all share: warm enough to decide by itself while the server is away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ratelimit.profile import CohortProfile
+from ratelimit.sketches import CohortPast
+from ratelimit.stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from ratelimit.charges import Charges
+    from ratelimit.profile import PrincipalProfile
+    from ratelimit.stores.base import Charged
+
+
+class Replica(MemoryStore):
+    """A memory store that takes over what the server answered.
+
+    The lexicon and the pasts of cohorts are followed by the log, and only here; accounts are what the server said last.
+    """
+
+    def adopt(self, charges: Charges, charged: Charged, rooms: tuple[int, ...]) -> Charged:
+        """Keep what the server answered as it stands there, and return it with the pasts of its cohorts."""
+        now = charged.now
+        self._principals.put(charges.principal, charged.profile, room=rooms[0], now=now)
+        for ref, cohort, room in zip(charges.cohorts, charged.cohorts, rooms[1:], strict=True):
+            if cohort is not None:
+                kept = self._cohorts.get(ref.key, now=now)
+                cohort.past = None if kept is None else kept.past
+                self._cohorts.put(ref.key, cohort, room=max(0, room), now=now)
+                (self._tight.add if room == 2 else self._tight.discard)(ref.key)
+        return charged
+
+    def principal_of(self, key: bytes, now: float) -> tuple[PrincipalProfile | None, int]:
+        """Return what is known of a principal, and its room."""
+        return self._principals.get(key, now=now), self._principals.room_of(key)
+
+    def cohort_of(self, key: bytes, now: float) -> tuple[CohortProfile | None, int]:
+        """Return what is known of a cohort, and its room."""
+        return self._cohorts.get(key, now=now), self._cohorts.room_of(key)
+
+    def past_of(self, key: bytes, now: float) -> CohortPast:
+        """Return the past of a cohort, to be learned from the log."""
+        cohort = self._cohorts.get(key, now=now)
+        if cohort is None:
+            cohort = CohortProfile(now)
+            self._cohorts.put(key, cohort, room=0, now=now)
+        if cohort.past is None:
+            cohort.past = CohortPast()
+        return cohort.past

@@ -1,0 +1,365 @@
+"""The store of many processes and machines."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ratelimit.clock import Clock, SystemClock
+from ratelimit.errors import StoreError, refuse_invalid
+from ratelimit.stores.base import Adjustment
+from ratelimit.stores.redis import wire
+from ratelimit.stores.redis.arguments import client_of, problems
+from ratelimit.stores.redis.backlog import Backlog
+from ratelimit.stores.redis.breaker import Breaker
+from ratelimit.stores.redis.clock import ServerClock
+from ratelimit.stores.redis.line import FAILURES, Call, Line, call
+from ratelimit.stores.redis.news import apply, news_of
+from ratelimit.stores.redis.replica import Replica
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from redis.asyncio import Redis, RedisCluster
+
+    from ratelimit.charges import Charges, Terms
+    from ratelimit.sketches import Lexicon
+    from ratelimit.stores.base import Charged, Fold
+
+_log = logging.getLogger("ratelimit")
+
+# Seconds for which writes are gathered before they go out together.
+_GATHER = 0.01
+
+# Entries of the log that are read at once.
+_PAGE = 500
+
+
+class RedisStore:
+    """Keeps profiles and budgets in Redis 6.2 or later, or Valkey: one budget over all workers that share it.
+
+    at          a URL, or a ``redis.asyncio`` client of your own (Sentinel, Cluster), which you close yourself and which
+                must answer in bytes.
+    secret      the key of every hash, 16 bytes or more; the same for all workers. Ids and words leave the process
+                hashed with it, and nothing else does.
+    prefix      what all keys begin with.
+    ttl         how long an idle principal or cohort is kept; a tightened one twice as long, one of which nothing was
+                learned until its budget has refilled. Longer than the policy's ``ladder.forgives_after``.
+    timeout     how long a charge may take before the server counts as away.
+    staleness   how old what this worker knows of the words and pasts of all may be; that is not asked for with each
+                request, but followed in the background.
+    remembered  learned requests that the log holds, from which a new worker gets to know words and pasts; 1 or more.
+    backlog     learned requests and corrections kept while the server is away; then the oldest is dropped.
+    principals, cohorts
+                those that are kept in this process, to decide by itself while the server is away.
+    clock       ``None``: the server's clock rules. Another travels with each call: for tests and replay.
+
+    One awaited round trip a charge; calls that are ready in the same turn of the event loop share one. What is learned
+    is written in the background.
+
+    Raises: an ``ExceptionGroup`` of PolicyError with all that is wrong with the arguments.
+    """
+
+    def __init__(
+        self,
+        at: str | Redis | RedisCluster,
+        *,
+        secret: bytes,
+        prefix: str = "ratelimit",
+        ttl: timedelta = timedelta(days=14),
+        timeout: timedelta = timedelta(milliseconds=100),
+        staleness: timedelta = timedelta(milliseconds=500),
+        remembered: int = 20_000,
+        backlog: int = 10_000,
+        principals: int = 20_000,
+        cohorts: int = 10_000,
+        clock: Clock | None = None,
+    ) -> None:
+        refuse_invalid("RedisStore", problems(at, secret, prefix, remembered, backlog, ttl=ttl, timeout=timeout,
+                                              staleness=staleness))
+        self.secret = secret
+        self._at, self._timeout = at, timeout.total_seconds()
+        self._given = clock is not None
+        self._server_clock = ServerClock(clock or SystemClock())
+        self.clock: Clock = clock or self._server_clock
+        self._replica = Replica(principals=principals, cohorts=cohorts, ttl=ttl, clock=self.clock, secret=secret)
+        self._ttl, self._staleness = int(ttl.total_seconds() * 1000), staleness.total_seconds()
+        self._remembered = remembered
+        # One slot in a cluster: what is charged together has to lie together.
+        self._prefix = f"{{{prefix}}}:"
+        self._tight, self._log_key = self._prefix + "tight", self._prefix + "log"
+        self._backlog = Backlog(most=backlog, timeout=max(1.0, self._timeout))
+        self._breaker = Breaker()
+        self._worker = secrets.token_bytes(8)
+        self._terms: dict[int, tuple[Terms, bytes]] = {}
+        self._owed: dict[tuple[bytes, bytes | None], Adjustment] = {}
+        self._alone_for: set[tuple[bytes, bytes | None]] = set()  # of those: decided here
+        self._most_owed = backlog
+        self._read_to, self._read_at = "0-0", -1e9
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._line: Line | None = None
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        state = "" if self._breaker.closed else ", away"
+        return f"RedisStore({self._prefix!r}{state}, backlog={len(self._backlog)})"
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """How common each word is: this worker's replica of what all learned."""
+        return self._replica.lexicon
+
+    async def charge(self, charges: Charges) -> Charged:
+        """Charge everything, or nothing, atomically, and bring the profiles back.
+
+        While the server is away, charges that fall back to ``local`` are made in this process, and handed in later.
+        Raises: StoreError for others.
+        """
+        line = self._connected()
+        if not self._breaker.closed:
+            self._probe(line)
+            return await self._alone(charges, None)
+        keys = [self._principal(charges.principal), self._tight]
+        if charges.payer is not None:
+            keys.append(self._principal(charges.payer))
+        keys += [self._cohort(ref.key) for ref in charges.cohorts]
+        now = charges.now if self._given else False
+        try:
+            reply = await line.ask(call("charge", keys, self._terms_of(charges.terms),
+                                        wire.charge_of(charges, now=now, ttl=self._ttl), self._cohort(b"")))
+        except FAILURES as error:
+            self._failed(error)
+            return await self._alone(charges, error)
+        self._breaker.succeeded()
+        return self._answered(charges, reply)
+
+    def fold(self, fold: Fold) -> None:
+        """Learn what was answered, soon: written in the background, and kept as far as there is room while away."""
+        if not self._breaker.closed:
+            self._replica.fold(fold)
+        worker = b"" if self._breaker.closed else self._worker  # what was learned here is not learned from the log too
+        keys = [self._principal(fold.principal), self._tight, self._log_key]
+        keys += [self._cohort(row.ref.key) for row in fold.cohorts]
+        self._later(call("fold", keys, self._terms_of(fold.charges.terms), wire.fold_of(fold, ttl=self._ttl),
+                         news_of(fold, worker), self._remembered))
+
+    def adjust(self, adjustment: Adjustment) -> None:
+        """Correct what was charged and give a slot back, soon.
+
+        While the server is away, corrections are made here, and those of one principal are added up to be handed in.
+        """
+        if self._breaker.closed:
+            self._later(self._correction(adjustment))
+            return
+        self._replica.adjust(adjustment)
+        if adjustment.lease:
+            self._backlog.add(self._correction(msgspec.structs.replace(
+                adjustment, units=tuple([0.0 for _ in adjustment.units]))))
+        if any(adjustment.units):
+            self._owe(adjustment)
+
+    def _owe(self, adjustment: Adjustment) -> None:
+        """Keep what was spent, or given back, while the server was away."""
+        charges = adjustment.charges
+        of = (charges.principal, charges.payer)
+        owed = self._owed.pop(of, None)
+        if owed is not None and owed.charges.terms is charges.terms:
+            adjustment = msgspec.structs.replace(
+                adjustment, units=tuple([a + b for a, b in zip(owed.units, adjustment.units, strict=True)]))
+        elif len(self._owed) >= self._most_owed:
+            del self._owed[next(iter(self._owed))]
+        self._owed[of] = adjustment
+        self._alone_for.discard(of)
+        self._write()
+
+    async def sync(self) -> None:
+        """Write what is to be written, and read what others wrote: as if there were no staleness. For tests.
+
+        Raises: one of redis's errors, or TimeoutError.
+        """
+        line = self._connected()
+        while (task := self._tasks.get("write")) is not None and not task.done():
+            await asyncio.wait([task])
+        self._hand_in()
+        await self._backlog.drain(line)
+        await self._read(line)
+
+    async def aclose(self) -> None:
+        """Write what is still to be written, for a second at most, and release the connections."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()
+        line, self._line, self._loop = self._line, None, None
+        if line is None:
+            return
+        await line.aclose()
+        try:
+            async with asyncio.timeout(1.0):
+                self._hand_in()
+                if self._breaker.closed:
+                    await self._backlog.drain(line)
+        except FAILURES as error:
+            _log.error("RedisStore: closed with %d writes undone: %r", len(self._backlog), error)
+        if isinstance(self._at, str):
+            await line.client.aclose()
+
+    def _answered(self, charges: Charges, reply: Any) -> Charged:
+        charged, known, rooms = wire.charged_of(reply, charges)
+        if not self._given:
+            self._server_clock.heard(charged.now)
+        self._bring_back(charges, charged, known=known)
+        time = asyncio.get_running_loop().time()
+        if time - self._read_at >= self._staleness / 2:
+            self._read_at = time
+            self._start("read", self._read_soon())
+        return self._replica.adopt(charges, charged, rooms)
+
+    async def _alone(self, charges: Charges, error: BaseException | None) -> Charged:
+        if charges.on_store_error != "local":
+            raise StoreError("RedisStore: the server is away; it is asked again soon") from error
+        charges = msgspec.structs.replace(charges, now=self.clock.now())
+        charged = await self._replica.charge(charges)
+        if charged.admission.allowed:
+            self._owe(Adjustment(charges=charges, units=charges.costs, lease=0, now=charges.now))
+            self._alone_for.add((charges.principal, charges.payer))
+        # A refusal must not be given from memory once the server rules again.
+        return msgspec.structs.replace(charged, admission=msgspec.structs.replace(charged.admission, stands=None))
+
+    def _bring_back(self, charges: Charges, charged: Charged, *, known: bool) -> None:
+        """Give the server what it lost, by eviction or a restart, and this worker still knows."""
+        terms, now = self._terms_of(charges.terms), charged.now
+        if not known:
+            mine, room = self._replica.principal_of(charges.principal, now)
+            if mine is not None and (mine.learned or mine.spent_until > now):
+                account, fields = wire.principal_fields(mine, room)
+                self._later(call("merge", [self._principal(charges.principal)], terms, account, self._ttl, *fields))
+        for ref, cohort in zip(charges.cohorts, charged.cohorts, strict=True):
+            if cohort is None:
+                kept, room = self._replica.cohort_of(ref.key, now)
+                if kept is not None and kept.members:
+                    self._later(call("merge", [self._cohort(ref.key), self._tight], terms,
+                                     wire.cohort_blob(kept, room), self._ttl))
+
+    def _hand_in(self) -> None:
+        """Turn what is owed into calls."""
+        (owed, self._owed), (alone, self._alone_for) = (self._owed, {}), (self._alone_for, set())
+        for of, adjustment in owed.items():
+            charges = msgspec.structs.replace(adjustment.charges, cohorts=())
+            adjustment = msgspec.structs.replace(adjustment, charges=charges, lease=0)  # noqa: PLW2901 (narrowed)
+            mine, room = self._replica.principal_of(charges.principal, adjustment.now)
+            account, fields = (b"", []) if mine is None or of not in alone else wire.principal_fields(mine, room)
+            self._backlog.add(self._correction(adjustment, *([account, *fields] if account else []), creates=True))
+
+    def _correction(self, adjustment: Adjustment, *known: bytes | str, creates: bool = False) -> Call:
+        """Return the call of a correction; *known*: the principal as it stands here; *creates*: also of strangers."""
+        charges = adjustment.charges
+        keys = [self._principal(charges.principal)]
+        keys += [] if charges.payer is None else [self._principal(charges.payer)]
+        keys += [self._cohort(ref.key) for ref in charges.cohorts]
+        return call("adjust", keys, self._terms_of(charges.terms), msgspec.msgpack.encode({
+            "units": adjustment.units, "now": adjustment.now if self._given else False, "ttl": self._ttl,
+            "lease": wire.lease_of(adjustment.lease), "payer": charges.payer is not None, "creates": creates,
+        }), *known)
+
+    def _later(self, wanted: Any) -> None:
+        self._backlog.add(wanted)
+        self._write()
+
+    def _write(self) -> None:
+        if self._breaker.closed and self._loop is not None and self._timer is None:
+            self._timer = self._loop.call_later(_GATHER, self._write_now)
+
+    def _write_now(self) -> None:
+        self._timer = None
+        self._start("write", self._drain())
+
+    async def _drain(self) -> None:
+        while self._line is not None and (self._owed or self._backlog):
+            try:
+                self._hand_in()
+                await self._backlog.drain(self._line)
+            except FAILURES as error:
+                self._failed(error)
+                return
+
+    async def _read_soon(self) -> None:
+        if self._line is not None:
+            try:
+                async with asyncio.timeout(max(1.0, self._timeout)):
+                    await self._read(self._line)
+            except FAILURES as error:
+                self._failed(error)
+
+    async def _read(self, line: Line) -> None:
+        """Follow the log to its end."""
+        while True:
+            since = self._read_to
+            page = await line.client.xrange(self._log_key, min=f"({since}", count=_PAGE)
+            if self._read_to != since:  # another read these meanwhile
+                continue
+            for entry, fields in page:
+                apply(fields[b"e"], fields[b"m"], self._replica, worker=self._worker)
+                self._read_to = entry.decode()
+            if len(page) < _PAGE:
+                return
+            await asyncio.sleep(0)  # requests go first
+
+    def _probe(self, line: Line) -> None:
+        if self._breaker.may_probe(asyncio.get_running_loop().time()):
+            self._start("probe", self._ask_whether_back(line))
+
+    async def _ask_whether_back(self, line: Line) -> None:
+        try:
+            async with asyncio.timeout(self._timeout):
+                # A write: a replica that is no master yet must not pass.
+                await line.client.set(self._prefix + "probe", b"1", px=1000)
+        except FAILURES as error:
+            self._failed(error)
+            return
+        if self._breaker.succeeded():
+            _log.warning("RedisStore: the server is back")
+        self._write()
+
+    def _failed(self, error: BaseException) -> None:
+        if self._breaker.failed(asyncio.get_running_loop().time()):
+            _log.error("RedisStore: the server is away (%s: %s); until it is back each policy's on_store_error rules",
+                       type(error).__name__, error)
+
+    def _connected(self) -> Line:
+        """Return the line of the running event loop."""
+        loop = asyncio.get_running_loop()
+        if self._line is None or self._loop is not loop:
+            self._tasks.clear()
+            self._timer = None
+            self._loop, self._line = loop, Line(client_of(self._at, self._timeout), timeout=self._timeout)
+        return self._line
+
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Start *work* in the background, unless such work is under way."""
+        running = self._tasks.get(name)
+        if running is not None and not running.done():
+            work.close()
+            return
+        self._tasks[name] = asyncio.get_running_loop().create_task(work)
+
+    def _terms_of(self, terms: Terms) -> bytes:
+        found = self._terms.get(id(terms))
+        if found is None or found[0] is not terms:
+            found = self._terms[id(terms)] = (terms, wire.terms_of(terms))
+        return found[1]
+
+    def _principal(self, key: bytes) -> str:
+        return f"{self._prefix}p:{key.hex()}"
+
+    def _cohort(self, key: bytes) -> str:
+        return f"{self._prefix}c:{key.hex()}"

@@ -1,0 +1,247 @@
+"""What travels: charges and folds as MessagePack that Lua reads, and what Lua answers as profiles."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ratelimit.admission import NO_SLOT, OPEN, SLOT_WAIT, UNHEARD, reason_of, remaining_of
+from ratelimit.charges import Admission, Seat
+from ratelimit.decision import Cause, Tier
+from ratelimit.gcra import Grant
+from ratelimit.ledger import MOST_TRUST
+from ratelimit.observation import NO_CAUTION, CohortRef
+from ratelimit.presumption import Caution
+from ratelimit.profile import RECENT_BODIES, RECENT_PIECES, STANDINGS, CohortProfile, PrincipalProfile, Standing
+from ratelimit.stores.base import Charged
+from ratelimit.stores.redis import sketches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ratelimit.charges import Charges, Terms
+    from ratelimit.stores.base import Fold
+
+_encode = msgspec.msgpack.Encoder().encode
+_CAUSES = (Cause.QUOTA, Cause.BEHAVIOUR, Cause.COHORT, Cause.CONCURRENCY)
+
+#: How long a principal of which nothing was learned is kept after its budget has refilled, seconds.
+_AFTER = 60.0
+
+Numbers = dict[str, float] | list[float]  # Lua writes an empty map as an empty list
+
+
+class _Seat(msgspec.Struct, array_like=True, gc=False):
+    evidence: float
+    tier: int
+    cleared: bool
+    held: bool
+    firm: bool
+    guest: bool
+    shown: int
+    hears: float
+    counts: bool
+
+
+class _Answer(msgspec.Struct, array_like=True, gc=False):
+    allowed: bool
+    own_tier: int
+    tier: int
+    continues: bool
+    seats: list[_Seat | bool]
+    reasons: list[tuple[int, int, str, float]]
+    grants: list[tuple[bool, float, float]]
+    retry_after: float
+    heard_at: float
+    now: float
+    known: bool
+    pools: list[tuple[str, str, bool, float]]
+    slots_left: int | bool
+
+
+class _Principal(msgspec.Struct, array_like=True, gc=False):
+    levels: Numbers
+    at: float
+    spent_until: float
+    wealth: Numbers
+    active_at: float
+    held_at: float | bool
+    folds: int
+    careful: float
+    typical: float
+    room: int
+    slots: list[tuple[str, float]]
+
+
+class _Cohort(msgspec.Struct, array_like=True, gc=False):
+    levels: Numbers
+    at: float
+    spent_until: float
+    wealth: Numbers
+    active_at: float
+    members: int
+    trust: float
+    guests: float
+    guests_at: float
+    room: int
+    tight: bool
+    outspoken: int
+
+
+_answer = msgspec.msgpack.Decoder(_Answer).decode
+_principal = msgspec.msgpack.Decoder(_Principal).decode
+_cohort = msgspec.msgpack.Decoder(_Cohort).decode
+_standings = msgspec.msgpack.Decoder(list[tuple[str, str, bool, float, float, int, float]]).decode
+
+
+def terms_of(terms: Terms) -> bytes:
+    """Return *terms* as the map of numbers that scripts call T."""
+    ladder, presumption = terms.ladder, terms.presumption
+    fields = {field: getattr(ladder, field) for field in
+              ("watch", "soft", "hard", "soft_refill", "hard_refill", "tight_burst", "ceiling", "fade")}
+    fields |= {field: getattr(presumption, field) for field in
+               ("cleared", "young", "settled", "continuing", "trusted", "outspoken", "carried_by", "floor",
+                "guests_per_day", "guests_at_once")}
+    passing = max(max(budget.window, budget.burst / budget.refill) for budget in terms.budgets) + _AFTER
+    return _encode(fields | {
+        "budgets": [(budget.name, budget.burst, budget.refill) for budget in terms.budgets],
+        "grace": ladder.grace.total_seconds(), "cusum": ladder.form == "cusum",
+        "standing_ceiling": presumption.ceiling, "hearing": presumption.hearing.total_seconds(),
+        "signals": terms.signals, "cohort_signals": terms.cohort_signals, "longest": terms.longest,
+        "most_trust": MOST_TRUST, "passing": int(passing * 1000),
+        "slots": terms.slots, "slot_seconds": terms.slot_seconds, "slot_wait": SLOT_WAIT,
+    })
+
+
+def charge_of(charges: Charges, *, now: float | bool, ttl: int) -> bytes:
+    """Return *charges* as the script reads them; *now*: ``False`` for the server's; *ttl* in milliseconds."""
+    return _encode({
+        "now": now, "costs": charges.costs, "ttl": ttl, "payer": charges.payer is not None,
+        "cohorts": [(ref.key.hex(), ref.kind, ref.presumed, ref.caution.patience) for ref in charges.cohorts],
+        "lease": lease_of(charges.lease),
+        "trusted": charges.trusted, "held_at": charges.held_at, "earlier": sketches.raw(_eights(charges.earlier)),
+    })
+
+
+def fold_of(fold: Fold, *, ttl: int) -> bytes:
+    """Return *fold* as the script reads it."""
+    return _encode({
+        "now": fold.now, "ttl": ttl, "moves": fold.moves, "digest": sketches.raw(_eights([fold.digest])),
+        "pieces": sketches.raw(_eights(fold.pieces)), "held_at": fold.charges.held_at, "trust": fold.trust,
+        "rows": [sketches.row(features, cells=fold.charges.terms.cells) for features in fold.features],
+        "cohorts": [(row.ref.key.hex(), row.ref.kind, row.ref.presumed, row.moves, row.careful, row.typical, row.guest,
+                     row.ref.caution.patience) for row in fold.cohorts],
+        "bodies": RECENT_BODIES, "most_pieces": RECENT_PIECES, "most_standings": STANDINGS, **sketches.SIZES,
+    })
+
+
+def charged_of(reply: Sequence[bytes | None], charges: Charges) -> tuple[Charged, bool, tuple[int, ...]]:
+    """Return what *reply* says, whether the principal was known, and the rooms: its own, and the cohorts'."""
+    head, a, t, p, b, w, f, c, r = reply[:9]
+    answer = _answer(head or b"")
+    profile, room = profile_of(a, t, now=answer.now)
+    profile.pieces = dict.fromkeys(_numbers(p))
+    profile.bodies = list(_numbers(b))
+    if w is not None and r is not None:
+        sketches.unpack(profile, w, f, c, r)
+    cohorts = [(None, 0) if blob is None else cohort_of(blob) for blob in reply[9:]]
+    charged = Charged(admission=_admission(answer, charges), profile=profile,
+                      cohorts=tuple([cohort for cohort, _ in cohorts]), now=answer.now)
+    return charged, answer.known, (room, *[kept for _, kept in cohorts])
+
+
+def profile_of(a: bytes | None, t: bytes | None, *, now: float) -> tuple[PrincipalProfile, int]:
+    """Return a principal's account and standings, and its room."""
+    profile = PrincipalProfile(now)
+    if a is None:
+        return profile, 0
+    kept = _principal(a)
+    profile.levels, profile.wealth = dict(kept.levels), dict(kept.wealth)  # type: ignore[arg-type]  # an empty list
+    profile.at, profile.spent_until, profile.active_at = kept.at, kept.spent_until, kept.active_at
+    profile.held_at = None if kept.held_at is False else float(kept.held_at)
+    profile.folds, profile.prior = kept.folds, (kept.careful, kept.typical)
+    if kept.slots:
+        profile.slots = {int(lease, 16): until for lease, until in kept.slots}
+    if t is not None:
+        for name, kind, presumed, careful, typical, drawn, patience in _standings(t):
+            ref = _ref(name, kind, presumed, patience)
+            profile.standings[ref.key] = Standing(ref, careful, typical, drawn)
+    return profile, kept.room
+
+
+def cohort_of(blob: bytes) -> tuple[CohortProfile, int]:
+    """Return a cohort's account, without its past, and its room."""
+    kept = _cohort(blob)
+    cohort = CohortProfile(kept.at)
+    cohort.levels, cohort.wealth = dict(kept.levels), dict(kept.wealth)  # type: ignore[arg-type]  # an empty list
+    cohort.spent_until, cohort.active_at = kept.spent_until, kept.active_at
+    cohort.members, cohort.trust, cohort.guests, cohort.guests_at = (
+        kept.members, kept.trust, kept.guests, kept.guests_at)
+    cohort.tight, cohort.outspoken = kept.tight, kept.outspoken
+    return cohort, kept.room
+
+
+def principal_fields(profile: PrincipalProfile, room: int) -> tuple[bytes, list[bytes | str]]:
+    """Return a principal's account as it is kept, and the names and values of its other fields."""
+    account = _encode((profile.levels, profile.at, profile.spent_until, profile.wealth, profile.active_at,
+                       False if profile.held_at is None else profile.held_at, profile.folds, *profile.prior, room,
+                       [(lease_of(lease), until) for lease, until in (profile.slots or {}).items()]))
+    rows = [(name.hex(), row.ref.kind, row.ref.presumed, row.careful, row.typical, row.drawn, row.ref.caution.patience)
+            for name, row in profile.standings.items()]
+    fields = {"t": _encode(rows), "p": _eights(profile.pieces), "b": _eights(profile.bodies), **sketches.pack(profile)}
+    return account, [part for field in fields.items() for part in field]
+
+
+def cohort_blob(cohort: CohortProfile, room: int) -> bytes:
+    """Return a cohort's account as it is kept."""
+    return _encode((cohort.levels, cohort.at, cohort.spent_until, cohort.wealth, cohort.active_at, cohort.members,
+                    cohort.trust, cohort.guests, cohort.guests_at, room, cohort.tight, cohort.outspoken))
+
+
+def _admission(answer: _Answer, charges: Charges) -> Admission:
+    terms = charges.terms
+    grants = [Grant(allowed, level, left, 0.0) for allowed, left, level in answer.grants]
+    return Admission(
+        allowed=answer.allowed,
+        own_tier=Tier(answer.own_tier),
+        tier=Tier(answer.tier),
+        continues=answer.continues,
+        seats=tuple([
+            Seat(seat.evidence, Tier(seat.tier), seat.cleared, seat.held, seat.firm, seat.guest, Tier(seat.shown),
+                 seat.hears, seat.counts) if isinstance(seat, _Seat) else UNHEARD if ref.caution.patience else OPEN
+            for ref, seat in zip(charges.cohorts, answer.seats, strict=True)
+        ]),
+        reasons=tuple([
+            NO_SLOT if _CAUSES[cause] is Cause.CONCURRENCY
+            else reason_of(terms.budgets[number], wait, _CAUSES[cause], kind)
+            for number, cause, kind, wait in answer.reasons
+        ]),
+        remaining=remaining_of(grants, charges, terms.ladder.share(Tier(answer.own_tier)), allowed=answer.allowed),
+        retry_after=answer.retry_after,
+        writes=(),
+        heard_at=answer.heard_at,
+        pools=tuple([_ref(*pool) for pool in answer.pools]),
+        slots_left=None if answer.slots_left is False else int(answer.slots_left),
+        stands=None,  # what it hangs on is in the server, where other workers change it
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def _ref(name: str, kind: str, presumed: bool, patience: float) -> CohortRef:
+    # Of its caution only the patience matters to who is held.
+    return CohortRef(kind, bytes.fromhex(name), presumed, Caution(patience=patience) if patience else NO_CAUTION)
+
+
+def lease_of(lease: int) -> str:
+    """Return a *lease* as scripts know it, whose numbers are too coarse for 64 bits; empty for none."""
+    return f"{lease:016x}" if lease else ""
+
+
+def _eights(numbers: Iterable[int]) -> bytes:
+    return b"".join([number.to_bytes(8, "little") for number in numbers])
+
+
+def _numbers(eights: bytes | None) -> Iterable[int]:
+    return memoryview(eights).cast("Q") if eights else ()
