@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,10 @@ from ratelimit.drill.rehearsal import rehearse
 from ratelimit.drill.scene import Scene
 from ratelimit.drill.stage import DAY, START
 from ratelimit.policy import Policy
+
+if TYPE_CHECKING:
+    from ratelimit.principal import Principal
+    from ratelimit.request import Request
 
 LANGUAGE = Language(1)
 
@@ -175,3 +179,31 @@ def test_refusals_that_stand_are_the_same_without_reading() -> None:
 
     assert results[0] == results[1]
     assert any(not answer.allowed for answer in results[0])
+
+
+def spared(request: Request, principal: Principal) -> bool:
+    """Say whether a request is one of those that a policy lets pass by their text."""
+    return request.reading.prompts[0].text == "spared"
+
+
+@pytest.mark.parametrize(("policy", "allowed"), [
+    (Policy(), False),
+    (Policy(exempt=spared), True),
+    (Policy(when=lambda request: request.reading.prompts[0].text != "spared"), True),
+])
+def test_a_refusal_that_stands_is_no_answer_where_the_text_decides(policy: Policy, allowed: bool) -> None:
+    """Who is refused has the next request read if the policy's own functions may let it pass."""
+    guard, scene = Behaviour("mine", [policy]), Scene()
+    actors = list(ADVERSARIES["hydra"].actors(stage("hydra", accounts=40)))
+    asks = [next(actor) for actor in actors]
+    for turn in range(1_500):
+        number = turn * 7 % 40
+        scene.take(asks[number], START + 60.0 * turn)
+        answer = guard.decide(scene)
+        if answer.retry_after > 1.0:
+            break
+        asks[number] = actors[number].send(answer)
+    refused = scene.ask.by
+    scene.take(Ask(by=refused, text="spared", after=0.0), scene.now + 1.0)
+
+    assert guard.decide(scene).allowed is allowed

@@ -72,6 +72,7 @@ def test_the_summary_as_json_says_the_same(trace: Path) -> None:
     assert 10 <= policy["tightened"] <= 30
     assert policy["top_principals"][0]["causes"]
     assert policy["top_cohorts"][0]["members"] >= 20
+    assert sum(row["refused"] for row in policy["top_cohorts"]) >= policy["causes"]["cohort"] > 0
 
 
 def test_a_module_beside_where_one_stands_is_found(trace: Path, tmp_path: Path) -> None:

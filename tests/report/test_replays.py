@@ -39,11 +39,14 @@ def test_a_replay_is_a_page_whatever_its_principals_are_called(
     code = main(["replay", str(trace), "--quiet", "--report", str(path)])
     tree = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(path.read_text("utf-8"))
     cells = ["".join(one.itertext()) for one in tree.iter("th")]
+    tiers = next(one for one in tree.iter("table") if "watch" in "".join(one.itertext()))
+    counts = [int("".join(cell.itertext()).replace(",", "")) for cell in tiers.iter("td")]
 
     assert code == 0, capsys.readouterr().err
     assert len(list(tree.iter("{http://www.w3.org/2000/svg}svg"))) == 3
     assert any(cell.startswith("<script>$x_") for cell in cells)
     assert not list(tree.iter("script"))
+    assert sum(counts) == 700  # each request met one tier
 
 
 def test_a_page_that_cannot_be_written_is_said_before_the_replay(
