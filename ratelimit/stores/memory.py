@@ -15,6 +15,7 @@ from ratelimit.ledger import (
     cohort_tier,
     correct,
     drain_pool,
+    in_flight,
     inherit,
     move,
     release_slot,
@@ -141,7 +142,8 @@ class MemoryStore:
                 # A payer is asked as a clear one, whoever spends from it.
                 tier = Tier.CLEAR if key != charges.principal else tier_of(account, terms, terms.signals, now)
                 correct(account, units, terms, share_of(terms, tier), now)
-            if self._principals.room_of(key) == _NEW and not account.slots and not any(account.levels.values()):
+            idle = not in_flight(account, now) and not any(account.levels.values())
+            if idle and self._principals.room_of(key) == _NEW:
                 self._principals.drop(key)
         for ref in charges.cohorts if moves else ():
             cohort = self._cohorts.get(ref.key, now=now)

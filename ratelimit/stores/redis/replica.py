@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ratelimit.charges import Charges
     from ratelimit.profile import PrincipalProfile
     from ratelimit.stores.base import Charged
+    from ratelimit.stores.redis.wire import Answer
 
 
 class Replica(MemoryStore):
@@ -20,17 +21,29 @@ class Replica(MemoryStore):
     The lexicon and the pasts of cohorts are followed by the log, and only here; accounts are what the server said last.
     """
 
-    def adopt(self, charges: Charges, charged: Charged, rooms: tuple[int, ...]) -> Charged:
+    def adopt(self, charges: Charges, answer: Answer) -> Charged:
         """Keep what the server answered as it stands there, and return it with the pasts of its cohorts."""
-        now = charged.now
-        self._principals.put(charges.principal, charged.profile, room=rooms[0], now=now)
-        for ref, cohort, room in zip(charges.cohorts, charged.cohorts, rooms[1:], strict=True):
+        charged, now = answer.charged, answer.charged.now
+        self._principals.put(charges.principal, charged.profile, room=answer.rooms[0], now=now)
+        if charges.payer is not None and answer.payer is not None:
+            self._adopt_payer(charges.payer, *answer.payer, now)
+        for ref, cohort, room in zip(charges.cohorts, charged.cohorts, answer.rooms[1:], strict=True):
             if cohort is not None:
                 kept = self._cohorts.get(ref.key, now=now)
                 cohort.past = None if kept is None else kept.past
                 self._cohorts.put(ref.key, cohort, room=max(0, room), now=now)
                 (self._tight.add if room == 2 else self._tight.discard)(ref.key)
         return charged
+
+    def _adopt_payer(self, key: bytes, payer: PrincipalProfile, room: int, now: float) -> None:
+        """Keep how the budgets of a payer stand; what it is known for as a principal stays."""
+        kept = self._principals.get(key, now=now)
+        if kept is None:
+            self._principals.put(key, payer, room=room, now=now)
+        else:
+            kept.levels, kept.at, kept.spent_until, kept.slots = (
+                payer.levels, payer.at, payer.spent_until, payer.slots)
+            kept.empty = None
 
     def principal_of(self, key: bytes, now: float) -> tuple[PrincipalProfile | None, int]:
         """Return what is known of a principal, and its room."""

@@ -4,8 +4,8 @@ Fields of the principal's hash, little-endian:
 
     w  own words: prompts (uint32), and 512 counters of a byte
     f  own past: prompts (uint32), and a ring of 8 entries of 16 word ids (uint16) and a scale (float32)
-    c  cells: volume (uint32), and 4,096 bits
-    r  pace: MessagePack of [at, prompts a day, hour, prompts, repeats, began at]
+    c  cells: volume (uint32), and 4,096 bits; while a signal looks at them
+    r  pace: MessagePack of [at, prompts a day, began at, hour, prompts, repeats]
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SIZES = {"past": OWN_PAST, "cells": CELLS, "window": COVERAGE_WINDOW, "slots": _
 
 _ENTRY = np.dtype([("words", "<u2", FINGERPRINT_WORDS), ("scale", "<f4")])
 _COUNT = struct.Struct("<I")
-_pace = msgspec.msgpack.Decoder(tuple[float, float, int, int, int, float])
+_pace = msgspec.msgpack.Decoder(tuple[float, float, float, int, int, int])
 
 
 def unpack(profile: PrincipalProfile, w: bytes, f: bytes | None, c: bytes | None, r: bytes) -> None:
@@ -48,9 +48,8 @@ def unpack(profile: PrincipalProfile, w: bytes, f: bytes | None, c: bytes | None
     profile.words, profile.past, profile.pace = OwnWords(), OwnPast(), Pace()
     profile.words.prompts = _COUNT.unpack_from(w)[0]
     profile.words.counts = np.frombuffer(w, np.uint8, offset=4).copy()
-    at, per_day, *hour, began_at = _pace.decode(r)
+    at, per_day, profile.pace.began_at, *hour = _pace.decode(r)
     profile.pace._at, profile.pace._per_day, profile.pace.hour = at, per_day, Hour(*hour)  # noqa: SLF001 (this file)
-    profile.pace.began_at = began_at
     if f is not None:
         past = np.frombuffer(f, _ENTRY, offset=4)
         profile.past.prompts = _COUNT.unpack_from(f)[0]
@@ -68,14 +67,14 @@ def pack(profile: PrincipalProfile) -> dict[str, bytes]:
         return {}
     ring = np.zeros(OWN_PAST, _ENTRY)
     ring["words"], ring["scale"] = past._words, past._scales  # noqa: SLF001 (this file)
-    kept = {
+    fields = {
         "w": _COUNT.pack(words.prompts) + words.counts.tobytes(),
         "f": _COUNT.pack(past.prompts) + ring.tobytes(),
-        "r": msgspec.msgpack.encode((pace._at, pace._per_day, *pace.hour, pace.began_at)),  # noqa: SLF001 (this file)
+        "r": msgspec.msgpack.encode((pace._at, pace._per_day, pace.began_at, *pace.hour)),  # noqa: SLF001 (this file)
     }
     if cells is not None:
-        kept["c"] = _COUNT.pack(cells.volume) + cells._reached.to_bytes(CELLS // 8, "little")  # noqa: SLF001 (this file)
-    return kept
+        fields["c"] = _COUNT.pack(cells.volume) + cells._reached.to_bytes(CELLS // 8, "little")  # noqa: SLF001 (this file)
+    return fields
 
 
 def raw(data: bytes) -> msgspec.Raw:
@@ -83,16 +82,16 @@ def raw(data: bytes) -> msgspec.Raw:
     return msgspec.Raw(b"\xda" + len(data).to_bytes(2, "big") + data)
 
 
-def row(features: Features, *, cells: bool) -> tuple[bool, msgspec.Raw, int | bool, list[int]]:
+def row(features: Features, *, cells: bool) -> tuple[bool, msgspec.Raw, int, list[int]]:
     """Return what one prompt adds: whether it repeats, its fingerprint, its cell, and the slots of its words.
 
-    The cell is ``False`` where *cells* are not counted.
+    *cells*: whether cells count; else it is cell 0, which nobody looks at.
     """
     seen = features.fingerprint
     slots = np.unique(features.ids & (_SLOTS - 1)).tolist()
     if seen is None:
-        return features.repeats, raw(b""), False, slots
-    return features.repeats, raw(entry_of(seen)), cell_of(seen) if cells else False, slots
+        return features.repeats, raw(b""), 0, slots
+    return features.repeats, raw(entry_of(seen)), cell_of(seen) if cells else 0, slots
 
 
 def entry_of(seen: Fingerprint) -> bytes:

@@ -18,8 +18,9 @@ from ratelimit.stores.redis.arguments import client_of, problems
 from ratelimit.stores.redis.backlog import Backlog
 from ratelimit.stores.redis.breaker import Breaker
 from ratelimit.stores.redis.clock import ServerClock
-from ratelimit.stores.redis.line import FAILURES, Call, Line, call
+from ratelimit.stores.redis.line import FAILURES, Line, call
 from ratelimit.stores.redis.news import apply, news_of
+from ratelimit.stores.redis.owed import Owed
 from ratelimit.stores.redis.replica import Replica
 
 if TYPE_CHECKING:
@@ -97,9 +98,7 @@ class RedisStore:
         self._breaker = Breaker()
         self._worker = secrets.token_bytes(8)
         self._terms: dict[int, tuple[Terms, bytes]] = {}
-        self._owed: dict[tuple[bytes, bytes | None], Adjustment] = {}
-        self._alone_for: set[tuple[bytes, bytes | None]] = set()  # of those: decided here
-        self._most_owed = backlog
+        self._owed = Owed(most=backlog)
         self._read_to, self._read_at = "0-0", -1e9
         self._loop: asyncio.AbstractEventLoop | None = None
         self._line: Line | None = None
@@ -150,32 +149,9 @@ class RedisStore:
                          news_of(fold, worker), self._remembered))
 
     def adjust(self, adjustment: Adjustment) -> None:
-        """Correct what was charged and give a slot back, soon.
-
-        While the server is away, corrections are made here, and those of one principal are added up to be handed in.
-        """
-        if self._breaker.closed:
-            self._later(self._correction(adjustment))
-            return
+        """Correct what was charged and give a slot back, soon; what is owed to one principal is added up meanwhile."""
         self._replica.adjust(adjustment)
-        if adjustment.lease:
-            self._backlog.add(self._correction(msgspec.structs.replace(
-                adjustment, units=tuple([0.0 for _ in adjustment.units]))))
-        if any(adjustment.units):
-            self._owe(adjustment)
-
-    def _owe(self, adjustment: Adjustment) -> None:
-        """Keep what was spent, or given back, while the server was away."""
-        charges = adjustment.charges
-        of = (charges.principal, charges.payer)
-        owed = self._owed.pop(of, None)
-        if owed is not None and owed.charges.terms is charges.terms:
-            adjustment = msgspec.structs.replace(
-                adjustment, units=tuple([a + b for a, b in zip(owed.units, adjustment.units, strict=True)]))
-        elif len(self._owed) >= self._most_owed:
-            del self._owed[next(iter(self._owed))]
-        self._owed[of] = adjustment
-        self._alone_for.discard(of)
+        self._owed.add(adjustment)
         self._write()
 
     async def sync(self) -> None:
@@ -214,26 +190,30 @@ class RedisStore:
             await line.client.aclose()
 
     def _answered(self, charges: Charges, reply: Any) -> Charged:
-        charged, known, rooms = wire.charged_of(reply, charges)
+        answer = wire.answer_of(reply, charges)
         if not self._given:
-            self._server_clock.heard(charged.now)
-        self._bring_back(charges, charged, known=known)
+            self._server_clock.heard(answer.charged.now)
+        self._bring_back(charges, answer.charged, known=answer.known)
         time = asyncio.get_running_loop().time()
         if time - self._read_at >= self._staleness / 2:
             self._read_at = time
             self._start("read", self._read_soon())
-        return self._replica.adopt(charges, charged, rooms)
+        return self._replica.adopt(charges, answer)
 
     async def _alone(self, charges: Charges, error: BaseException | None) -> Charged:
         if charges.on_store_error != "local":
             raise StoreError("RedisStore: the server is away; it is asked again soon") from error
         charges = msgspec.structs.replace(charges, now=self.clock.now())
         charged = await self._replica.charge(charges)
-        if charged.admission.allowed:
-            self._owe(Adjustment(charges=charges, units=charges.costs, lease=0, now=charges.now))
-            self._alone_for.add((charges.principal, charges.payer))
+        admission, units = charged.admission, charges.costs
+        if admission.allowed:
+            granted = msgspec.structs.replace(charges, cohorts=admission.pools)
+            self._owed.grant(Adjustment(charges=granted, units=units, lease=0, now=charges.now))
+            self._write()
+        elif error is not None and charges.lease:  # the server may have given a slot although it did not answer
+            self.adjust(Adjustment(charges=charges, units=(0.0,) * len(units), lease=charges.lease, now=charges.now))
         # A refusal must not be given from memory once the server rules again.
-        return msgspec.structs.replace(charged, admission=msgspec.structs.replace(charged.admission, stands=None))
+        return msgspec.structs.replace(charged, admission=msgspec.structs.replace(admission, stands=None))
 
     def _bring_back(self, charges: Charges, charged: Charged, *, known: bool) -> None:
         """Give the server what it lost, by eviction or a restart, and this worker still knows."""
@@ -252,24 +232,17 @@ class RedisStore:
 
     def _hand_in(self) -> None:
         """Turn what is owed into calls."""
-        (owed, self._owed), (alone, self._alone_for) = (self._owed, {}), (self._alone_for, set())
-        for of, adjustment in owed.items():
-            charges = msgspec.structs.replace(adjustment.charges, cohorts=())
-            adjustment = msgspec.structs.replace(adjustment, charges=charges, lease=0)  # noqa: PLW2901 (narrowed)
-            mine, room = self._replica.principal_of(charges.principal, adjustment.now)
-            account, fields = (b"", []) if mine is None or of not in alone else wire.principal_fields(mine, room)
-            self._backlog.add(self._correction(adjustment, *([account, *fields] if account else []), creates=True))
-
-    def _correction(self, adjustment: Adjustment, *known: bytes | str, creates: bool = False) -> Call:
-        """Return the call of a correction; *known*: the principal as it stands here; *creates*: also of strangers."""
-        charges = adjustment.charges
-        keys = [self._principal(charges.principal)]
-        keys += [] if charges.payer is None else [self._principal(charges.payer)]
-        keys += [self._cohort(ref.key) for ref in charges.cohorts]
-        return call("adjust", keys, self._terms_of(charges.terms), msgspec.msgpack.encode({
-            "units": adjustment.units, "now": adjustment.now if self._given else False, "ttl": self._ttl,
-            "lease": wire.lease_of(adjustment.lease), "payer": charges.payer is not None, "creates": creates,
-        }), *known)
+        for owed in self._owed.take():
+            charges = owed.charges
+            accounts = dict.fromkeys(filter(None, (charges.principal, charges.payer)))
+            mine, room = self._replica.principal_of(charges.principal, owed.now)
+            known: list[bytes | str] = []
+            if owed.alone and mine is not None:
+                account, fields = wire.principal_fields(mine, room)
+                known = [account, *fields]
+            self._backlog.add(owed.call(
+                [self._principal(key) for key in accounts], [self._cohort(key) for key in owed.pools],
+                self._terms_of(charges.terms), given=self._given, ttl=self._ttl, known=known))
 
     def _later(self, wanted: Any) -> None:
         self._backlog.add(wanted)

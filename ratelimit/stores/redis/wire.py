@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ratelimit.stores.base import Fold
 
 _encode = msgspec.msgpack.Encoder().encode
-_CAUSES = (Cause.QUOTA, Cause.BEHAVIOUR, Cause.COHORT, Cause.CONCURRENCY)
+_CAUSES = (Cause.QUOTA, Cause.BEHAVIOUR, Cause.COHORT)
 
 #: How long a principal of which nothing was learned is kept after its budget has refilled, seconds.
 _AFTER = 60.0
@@ -57,7 +57,7 @@ class _Answer(msgspec.Struct, array_like=True, gc=False):
     heard_at: float
     now: float
     known: bool
-    pools: list[tuple[str, str, bool, float]]
+    pools: list[str]
     slots_left: int | bool
 
 
@@ -72,7 +72,7 @@ class _Principal(msgspec.Struct, array_like=True, gc=False):
     careful: float
     typical: float
     room: int
-    slots: list[tuple[str, float]]
+    slots: dict[str, float] | list[float]
 
 
 class _Cohort(msgspec.Struct, array_like=True, gc=False):
@@ -86,8 +86,8 @@ class _Cohort(msgspec.Struct, array_like=True, gc=False):
     guests: float
     guests_at: float
     room: int
-    tight: bool
     outspoken: int
+    tight: bool
 
 
 _answer = msgspec.msgpack.Decoder(_Answer).decode
@@ -104,13 +104,14 @@ def terms_of(terms: Terms) -> bytes:
     fields |= {field: getattr(presumption, field) for field in
                ("cleared", "young", "settled", "continuing", "trusted", "outspoken", "carried_by", "floor",
                 "guests_per_day", "guests_at_once")}
-    passing = max(max(budget.window, budget.burst / budget.refill) for budget in terms.budgets) + _AFTER
+    drains = max(max(budget.window, budget.burst / budget.refill) for budget in terms.budgets)
     return _encode(fields | {
         "budgets": [(budget.name, budget.burst, budget.refill) for budget in terms.budgets],
         "grace": ladder.grace.total_seconds(), "cusum": ladder.form == "cusum",
         "standing_ceiling": presumption.ceiling, "hearing": presumption.hearing.total_seconds(),
         "signals": terms.signals, "cohort_signals": terms.cohort_signals, "longest": terms.longest,
-        "most_trust": MOST_TRUST, "passing": int(passing * 1000),
+        "most_trust": MOST_TRUST, "drains": int(drains * 1000),
+        "passing": int((max(drains, terms.slot_seconds) + _AFTER) * 1000), "cells": terms.cells,
         "slots": terms.slots, "slot_seconds": terms.slot_seconds, "slot_wait": SLOT_WAIT,
     })
 
@@ -120,7 +121,7 @@ def charge_of(charges: Charges, *, now: float | bool, ttl: int) -> bytes:
     return _encode({
         "now": now, "costs": charges.costs, "ttl": ttl, "payer": charges.payer is not None,
         "cohorts": [(ref.key.hex(), ref.kind, ref.presumed, ref.caution.patience) for ref in charges.cohorts],
-        "lease": lease_of(charges.lease),
+        "lease": _lease(charges.lease) if charges.lease else False,
         "trusted": charges.trusted, "held_at": charges.held_at, "earlier": sketches.raw(_eights(charges.earlier)),
     })
 
@@ -132,24 +133,58 @@ def fold_of(fold: Fold, *, ttl: int) -> bytes:
         "pieces": sketches.raw(_eights(fold.pieces)), "held_at": fold.charges.held_at, "trust": fold.trust,
         "rows": [sketches.row(features, cells=fold.charges.terms.cells) for features in fold.features],
         "cohorts": [(row.ref.key.hex(), row.ref.kind, row.ref.presumed, row.moves, row.careful, row.typical, row.guest,
-                     row.ref.caution.patience) for row in fold.cohorts],
+                     row.ref.caution.patience)
+                    for row in fold.cohorts],
         "bodies": RECENT_BODIES, "most_pieces": RECENT_PIECES, "most_standings": STANDINGS, **sketches.SIZES,
     })
 
 
-def charged_of(reply: Sequence[bytes | None], charges: Charges) -> tuple[Charged, bool, tuple[int, ...]]:
-    """Return what *reply* says, whether the principal was known, and the rooms: its own, and the cohorts'."""
-    head, a, t, p, b, w, f, c, r = reply[:9]
+class Answer(NamedTuple):
+    """What the server answered to a charge.
+
+    known  whether it knew the principal.
+    rooms  the principal's, and the cohorts'.
+    payer  the payer's account, without its standings and sketches, and its room; ``None`` if there is none.
+    """
+
+    charged: Charged
+    known: bool
+    rooms: tuple[int, ...]
+    payer: tuple[PrincipalProfile, int] | None
+
+
+def answer_of(reply: Sequence[bytes | None], charges: Charges) -> Answer:
+    """Return what *reply* says."""
+    head, y, a, t, p, b, w, f, c, r = reply[:10]
     answer = _answer(head or b"")
     profile, room = profile_of(a, t, now=answer.now)
     profile.pieces = dict.fromkeys(_numbers(p))
     profile.bodies = list(_numbers(b))
     if w is not None and r is not None:
         sketches.unpack(profile, w, f, c, r)
-    cohorts = [(None, 0) if blob is None else cohort_of(blob) for blob in reply[9:]]
-    charged = Charged(admission=_admission(answer, charges), profile=profile,
-                      cohorts=tuple([cohort for cohort, _ in cohorts]), now=answer.now)
-    return charged, answer.known, (room, *[kept for _, kept in cohorts])
+    payer = None if y is None else profile_of(y, None, now=answer.now)
+    cohorts = [(None, 0) if blob is None else cohort_of(blob) for blob in reply[10:]]
+    admission = _admission(answer, charges, profile, None if payer is None else payer[0])
+    charged = Charged(admission=admission, profile=profile, cohorts=tuple([cohort for cohort, _ in cohorts]),
+                      now=answer.now)
+    return Answer(charged, answer.known, (room, *[kept for _, kept in cohorts]), payer)
+
+
+def adjustment_of(
+    units: Sequence[float], pools: Sequence[Sequence[float]], *, back: Iterable[int], taken: dict[int, float],
+    principals: int, alone: bool, now: float | bool, ttl: int,
+) -> bytes:
+    """Return what is to be added to so many *principals* and to each of the *pools*, as the script reads it.
+
+    back   leases to be released.
+    taken  until when leases are taken.
+    alone  whether what is added was granted by the caller.
+    """
+    return _encode({
+        "units": units, "moves": any(units), "pools": pools, "back": [_lease(lease) for lease in back],
+        "taken": [(_lease(lease), until) for lease, until in taken.items()], "principals": principals, "alone": alone,
+        "now": now, "ttl": ttl,
+    })
 
 
 def profile_of(a: bytes | None, t: bytes | None, *, now: float) -> tuple[PrincipalProfile, int]:
@@ -162,8 +197,8 @@ def profile_of(a: bytes | None, t: bytes | None, *, now: float) -> tuple[Princip
     profile.at, profile.spent_until, profile.active_at = kept.at, kept.spent_until, kept.active_at
     profile.held_at = None if kept.held_at is False else float(kept.held_at)
     profile.folds, profile.prior = kept.folds, (kept.careful, kept.typical)
-    if kept.slots:
-        profile.slots = {int(lease, 16): until for lease, until in kept.slots}
+    if isinstance(kept.slots, dict) and kept.slots:
+        profile.slots = {int(lease, 16): until for lease, until in kept.slots.items()}
     if t is not None:
         for name, kind, presumed, careful, typical, drawn, patience in _standings(t):
             ref = _ref(name, kind, presumed, patience)
@@ -179,7 +214,7 @@ def cohort_of(blob: bytes) -> tuple[CohortProfile, int]:
     cohort.spent_until, cohort.active_at = kept.spent_until, kept.active_at
     cohort.members, cohort.trust, cohort.guests, cohort.guests_at = (
         kept.members, kept.trust, kept.guests, kept.guests_at)
-    cohort.tight, cohort.outspoken = kept.tight, kept.outspoken
+    cohort.outspoken, cohort.tight = kept.outspoken, kept.tight
     return cohort, kept.room
 
 
@@ -187,8 +222,9 @@ def principal_fields(profile: PrincipalProfile, room: int) -> tuple[bytes, list[
     """Return a principal's account as it is kept, and the names and values of its other fields."""
     account = _encode((profile.levels, profile.at, profile.spent_until, profile.wealth, profile.active_at,
                        False if profile.held_at is None else profile.held_at, profile.folds, *profile.prior, room,
-                       [(lease_of(lease), until) for lease, until in (profile.slots or {}).items()]))
-    rows = [(name.hex(), row.ref.kind, row.ref.presumed, row.careful, row.typical, row.drawn, row.ref.caution.patience)
+                       {_lease(lease): until for lease, until in (profile.slots or {}).items()}))
+    rows = [(name.hex(), row.ref.kind, row.ref.presumed, row.careful, row.typical, row.drawn,
+             row.ref.caution.patience)
             for name, row in profile.standings.items()]
     fields = {"t": _encode(rows), "p": _eights(profile.pieces), "b": _eights(profile.bodies), **sketches.pack(profile)}
     return account, [part for field in fields.items() for part in field]
@@ -197,12 +233,16 @@ def principal_fields(profile: PrincipalProfile, room: int) -> tuple[bytes, list[
 def cohort_blob(cohort: CohortProfile, room: int) -> bytes:
     """Return a cohort's account as it is kept."""
     return _encode((cohort.levels, cohort.at, cohort.spent_until, cohort.wealth, cohort.active_at, cohort.members,
-                    cohort.trust, cohort.guests, cohort.guests_at, room, cohort.tight, cohort.outspoken))
+                    cohort.trust, cohort.guests, cohort.guests_at, room, cohort.outspoken, cohort.tight))
 
 
-def _admission(answer: _Answer, charges: Charges) -> Admission:
+def _admission(
+    answer: _Answer, charges: Charges, mine: PrincipalProfile, payer: PrincipalProfile | None
+) -> Admission:
     terms = charges.terms
-    grants = [Grant(allowed, level, left, 0.0) for allowed, left, level in answer.grants]
+    grants = [Grant(allowed, level, left, 0.0) for allowed, level, left in answer.grants]
+    refs = {ref.key: ref for ref in (*[row.ref for row in mine.standings.values()], *charges.cohorts)}
+    seated = answer.allowed and answer.slots_left is not False
     return Admission(
         allowed=answer.allowed,
         own_tier=Tier(answer.own_tier),
@@ -213,30 +253,28 @@ def _admission(answer: _Answer, charges: Charges) -> Admission:
                  seat.hears, seat.counts) if isinstance(seat, _Seat) else UNHEARD if ref.caution.patience else OPEN
             for ref, seat in zip(charges.cohorts, answer.seats, strict=True)
         ]),
-        reasons=tuple([
-            NO_SLOT if _CAUSES[cause] is Cause.CONCURRENCY
-            else reason_of(terms.budgets[number], wait, _CAUSES[cause], kind)
-            for number, cause, kind, wait in answer.reasons
-        ]),
+        reasons=tuple([NO_SLOT if cause == len(_CAUSES) else
+                       reason_of(terms.budgets[number], wait, _CAUSES[cause], kind)
+                       for number, cause, kind, wait in answer.reasons]),
         remaining=remaining_of(grants, charges, terms.ladder.share(Tier(answer.own_tier)), allowed=answer.allowed),
         retry_after=answer.retry_after,
         writes=(),
         heard_at=answer.heard_at,
-        pools=tuple([_ref(*pool) for pool in answer.pools]),
-        slots_left=None if answer.slots_left is False else int(answer.slots_left),
         stands=None,  # what it hangs on is in the server, where other workers change it
+        pools=tuple([refs[bytes.fromhex(name)] for name in answer.pools]),
+        seated=tuple(filter(None, (mine, payer))) if seated else (),
+        slots_left=None if answer.slots_left is False else int(answer.slots_left),
     )
 
 
 @lru_cache(maxsize=1 << 14)
 def _ref(name: str, kind: str, presumed: bool, patience: float) -> CohortRef:
-    # Of its caution only the patience matters to who is held.
+    # Of the caution a store needs no more; the engine's own refs have all of it.
     return CohortRef(kind, bytes.fromhex(name), presumed, Caution(patience=patience) if patience else NO_CAUTION)
 
 
-def lease_of(lease: int) -> str:
-    """Return a *lease* as scripts know it, whose numbers are too coarse for 64 bits; empty for none."""
-    return f"{lease:016x}" if lease else ""
+def _lease(lease: int) -> str:
+    return f"{lease:016x}"  # the server's Lua counts by doubles
 
 
 def _eights(numbers: Iterable[int]) -> bytes:

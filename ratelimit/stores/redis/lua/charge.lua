@@ -10,9 +10,10 @@ local standings = kept[2] and cmsgpack.unpack(kept[2]) or {}
 local by_name = {}
 for _, row in ipairs(standings) do by_name[row[1]] = row end
 
-local payer, offset = nil, 2
+local payer, payer_kept, offset = nil, false, 2
 if C.payer then
-  payer, offset = principal_of(redis.call('HGET', KEYS[3], 'a'), now), 3
+  payer_kept = redis.call('HGET', KEYS[3], 'a')
+  payer, offset = principal_of(payer_kept, now), 3
 end
 
 local function continues()
@@ -27,9 +28,8 @@ end
 local goes_on = continues()
 
 local reasons, writes, own, corrections, wait, hears = {}, {}, {}, {}, 0.0, 0.0
-local pools, seated, slots_left = {}, {}, false
 
--- Takes the grants of one account. cause: 0 quota, 1 behaviour, 2 cohort, 3 concurrency.
+-- Takes the grants of one account. cause: 0 quota, 1 behaviour, 2 cohort, 3 slots.
 local function take(write, account, grants, cause, kind)
   local longest = 0.0
   if account.at - now > T.longest then
@@ -61,7 +61,7 @@ local function seat_of(name, presumed, patience, cohort)
   careful, typical = careful / LN10, typical / LN10
   local evidence = cohort and evidence_of(T, cohort, T.cohort_signals, now) or 0.0
   local tier, cleared = step(T, evidence), typical <= T.cleared
-  if cohort and cohort.tight and tier == 1 then tier = SOFT end
+  if cohort then tier = sticky(cohort, tier) end
   local held, firm, guest, hears_after = false, false, false, HUGE
   local function hearing(standing, held_at)
     local above, younger = max(0.0, standing - held_at), max(0.0, T.settled - held_at)
@@ -87,10 +87,11 @@ local function seat_of(name, presumed, patience, cohort)
   local spoken = careful >= T.outspoken
   local shown = 0
   if held then shown = (spoken or tier < SOFT) and tier or SOFT end
-  local carried = cohort and cohort.outspoken >= T.carried_by
+  -- Where nothing ties the members, only of those whose own behaviour says something does a bet say anything.
   local counts = not cleared and (patience == 0 or typical >= patience)
   if counts then
-    if tier >= SOFT then counts = held else counts = (carried or not spoken) and true or false end
+    local carried = cohort and cohort.outspoken >= T.carried_by
+    if tier >= SOFT then counts = held else counts = carried or not spoken end
   end
   return {evidence, tier, cleared, held, firm, guest, shown, hears_after, counts}
 end
@@ -99,13 +100,19 @@ local own_tier = tier_of(T, mine, T.signals, now)
 local tier = own_tier
 local grants = grants_of(T, mine, costs, own_tier, now, 0.0)
 if take('mine', mine, grants, own_tier >= SOFT and 1 or 0, '') then own[1] = writes[#writes] else hears = HUGE end
-if payer and not take('payer', payer, grants_of(T, payer, costs, 0, now, 0.0), 0, '') then hears = HUGE end
+if payer then
+  if take('payer', payer, grants_of(T, payer, costs, 0, now, 0.0), 0, '') then
+    own[#own + 1] = writes[#writes]
+  else
+    hears = HUGE
+  end
+end
 
--- pool: how the answer calls the cohort.
-local function share(write, cohort, seat, kind, pool)
+local pools = {}
+local function share(write, name, cohort, seat, kind)
   tier = max(tier, seat[7])
   if take(write, cohort, grants_of(T, cohort, costs, seat[2], now, cohort.trust), 2, kind) then
-    pools[#pools + 1] = pool
+    pools[#pools + 1] = name
   else
     hears = max(hears, seat[8])
   end
@@ -118,7 +125,7 @@ for i, ref in ipairs(C.cohorts) do
   cohorts[i] = blobs[i] and cohort_of(blobs[i], now) or false
   local seat = seat_of(ref[1], ref[3], ref[4], cohorts[i])
   seats[i] = seat
-  if seat and seat[4] and cohorts[i] then share(i, cohorts[i], seat, ref[2], {ref[1], ref[2], ref[3], ref[4]}) end
+  if seat and seat[4] and cohorts[i] then share(i, ref[1], cohorts[i], seat, ref[2]) end
 end
 
 -- Whoever is held shares the budgets of other tightened cohorts too, whatever the shape of the present request.
@@ -139,29 +146,25 @@ if #elsewhere > 0 and redis.call('EXISTS', KEYS[2]) == 1 then
         local cohort = cohort_of(blob, now)
         local seat = seat_of(row[1], row[3], row[7], cohort)
         others[row[1]] = cohort
-        if seat and seat[4] then share(row[1], cohort, seat, row[2], {row[1], row[2], row[3], row[7]}) end
+        if seat and seat[4] then share(row[1], row[1], cohort, seat, row[2]) end
       end
     end
   end
 end
 
--- A slot of the principal, and of its payer: the fullest counts.
-if C.lease ~= '' and T.slots > 0 then
-  local left = T.slots
-  for _, who in ipairs(payer and {{'mine', mine}, {'payer', payer}} or {{'mine', mine}}) do
-    local taken = in_flight(who[2], now)
-    left = min(left, T.slots - #taken)
-    if left <= 0 then
-      local earliest = HUGE
-      for _, slot in ipairs(taken) do earliest = min(earliest, slot[2]) end
-      hears = HUGE
-      wait = max(wait, min(T.slot_wait, earliest - now))
+-- A slot of the principal's, and one of its payer's.
+local slots_left = false
+if C.lease and T.slots > 0 then
+  slots_left = T.slots
+  for _, account in ipairs({mine, payer}) do
+    local many, first = in_flight(account, now)
+    slots_left = max(0, min(slots_left, T.slots - many))
+    if slots_left == 0 then
+      hears, wait = HUGE, max(wait, min(T.slot_wait, first - now))
       reasons[#reasons + 1] = {0, 3, '', 0.0}
       break
     end
-    seated[#seated + 1] = who
   end
-  slots_left = max(0, left)
 end
 
 local heard_at = #reasons > 0 and mine.at + hears or HUGE
@@ -169,17 +172,17 @@ local heard = #reasons > 0 and now >= heard_at
 local allowed = heard or #reasons == 0
 local due = allowed and (heard and own or writes) or corrections
 
+if slots_left and allowed then
+  slots_left = slots_left - 1
+  mine.slots[C.lease] = now + T.slot_seconds
+  if payer then payer.slots[C.lease] = now + T.slot_seconds end
+end
 local changed = {}
 for _, write in ipairs(due) do
   keep(T, write[2], write[3], now)
   changed[write[1]] = true
 end
 if allowed then
-  for _, who in ipairs(seated) do
-    table.insert(who[2].slots, {C.lease, now + T.slot_seconds})
-    changed[who[1]] = true
-  end
-  if slots_left then slots_left = slots_left - 1 end
   for i, seat in ipairs(seats) do
     if seat and seat[6] and cohorts[i] then
       cohorts[i].guests = guests_of(T, cohorts[i], now) + 1.0
@@ -189,7 +192,12 @@ if allowed then
   end
 end
 if changed.mine then kept[1] = put_principal(T, KEYS[1], mine, ttl) end
-if changed.payer then put_principal(T, KEYS[3], payer, ttl) end
+local payers = false
+if payer and changed.payer then
+  payers = put_principal(T, KEYS[3], payer, ttl)
+elseif payer then
+  payers = payer_kept
+end
 for i, cohort in ipairs(cohorts) do
   if changed[i] then blobs[i] = put_cohort(T, KEYS[offset + i], cohort, ttl) end
 end
@@ -198,12 +206,12 @@ for name, cohort in pairs(others) do
 end
 
 local rows = {}
-for i, grant in ipairs(grants) do rows[i] = {grant[1], grant[3], grant[2]} end
+for i, grant in ipairs(grants) do rows[i] = {grant[1], grant[2], grant[3]} end
 local reply = {
   cmsgpack.pack({allowed, own_tier, tier, goes_on, seats, heard and {} or reasons, rows,
                  heard and 0.0 or min(wait, max(0.0, heard_at - now)), heard_at, now, known and true or false,
                  (allowed and not heard) and pools or {}, slots_left}),
-  kept[1], kept[2], kept[3], kept[4], kept[5], kept[6], kept[7], kept[8],
+  payers, kept[1], kept[2], kept[3], kept[4], kept[5], kept[6], kept[7], kept[8],
 }
-for i = 1, #C.cohorts do reply[9 + i] = blobs[i] or false end
+for i = 1, #C.cohorts do reply[10 + i] = blobs[i] or false end
 return reply

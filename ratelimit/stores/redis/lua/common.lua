@@ -2,7 +2,7 @@
 -- A property in tests/stores/redis proves both the same. T is the terms: a map of numbers that travels with the call.
 
 local LN10, DAY, SLACK = 2.302585092994046, 86400.0, 1e-9
-local SOFT, HUGE = 2, math.huge
+local WATCH, SOFT, HUGE = 1, 2, math.huge
 local max, min = math.max, math.min
 
 local function clock(given)
@@ -54,9 +54,12 @@ local function tier_of(T, account, signals, now)
 end
 
 -- A cohort that was tightened is let go only once its evidence is below the tier watch.
+local function sticky(cohort, tier)
+  return tier == WATCH and cohort.tight and SOFT or tier
+end
+
 local function cohort_tier(T, cohort, now)
-  local tier = tier_of(T, cohort, T.cohort_signals, now)
-  return (tier == 1 and cohort.tight) and SOFT or tier
+  return sticky(cohort, tier_of(T, cohort, T.cohort_signals, now))
 end
 
 local function move(T, account, moves, now)
@@ -76,7 +79,7 @@ end
 local function share_of(T, tier, trust)
   if tier < SOFT then return 1.0 end
   local share = tier == SOFT and T.soft_refill or T.hard_refill
-  return min(1.0, share * (1.0 + min(T.most_trust, max(0.0, trust or 0.0))))
+  return min(1.0, share * (1.0 + min(T.most_trust, max(0.0, trust))))
 end
 
 local function burst_of(T, tier, base, cost)
@@ -120,14 +123,26 @@ local function grants_of(T, account, costs, tier, now, trust)
   return grants
 end
 
--- The slots {lease, until} of an account that are taken; those whose time is up are given back.
-local function in_flight(account, now)
-  local taken = {}
-  for _, slot in ipairs(account.slots) do
-    if slot[2] > now then taken[#taken + 1] = slot end
+-- Adds units, one a budget, after what has drained since; no level falls below empty.
+local function correct(T, account, units, share, now)
+  local at, levels = stood_at(T, account, now), {}
+  for i, budget in ipairs(T.budgets) do
+    levels[i] = max(0.0, units[i] + drained(account.levels[budget[1]] or 0.0, at, now, budget[3] * share))
   end
-  account.slots = taken
-  return taken
+  keep(T, account, levels, now)
+end
+
+-- How many requests of a principal are in flight, and when the first of them is given up; late ones are given back.
+local function in_flight(account, now)
+  local many, first = 0, HUGE
+  for lease, ends in pairs(account.slots) do
+    if ends <= now then
+      account.slots[lease] = nil
+    else
+      many, first = many + 1, min(first, ends)
+    end
+  end
+  return many, first
 end
 
 local function guests_of(T, cohort, now)
@@ -156,55 +171,56 @@ end
 local function cohort_of(blob, now)
   if not blob then
     return {levels = {}, at = now, spent_until = now, wealth = {}, active_at = now, members = 0, trust = 0.0,
-            guests = 0.0, guests_at = now, room = -1, tight = false, outspoken = 0}
+            guests = 0.0, guests_at = now, room = -1, outspoken = 0, tight = false}
   end
   local row = cmsgpack.unpack(blob)
   return {levels = row[1], at = row[2], spent_until = row[3], wealth = row[4], active_at = row[5], members = row[6],
-          trust = row[7], guests = row[8], guests_at = row[9], room = row[10], tight = row[11], outspoken = row[12]}
+          trust = row[7], guests = row[8], guests_at = row[9], room = row[10], outspoken = row[11], tight = row[12]}
 end
 
 local function cohort_blob(c)
   return cmsgpack.pack({c.levels, c.at, c.spent_until, c.wealth, c.active_at, c.members, c.trust, c.guests,
-                        c.guests_at, c.room, c.tight, c.outspoken})
+                        c.guests_at, c.room, c.outspoken, c.tight})
 end
 
 -- Under volatile-ttl what ends first goes first: passers-by, then the known, then the tightened.
-local function life(T, room, ttl)
-  if room == 2 then return 2 * ttl end
-  return room == 1 and ttl or min(ttl, T.passing)
+-- What is owed beyond the burst takes longer to drain than a budget does.
+local function life(T, account, ttl)
+  if account.room == 2 then return 2 * ttl end
+  if account.room == 1 then return ttl end
+  local owed = math.ceil(1000 * max(0.0, account.spent_until - account.at))
+  return min(ttl, T.passing + max(0, owed - T.drains))
 end
 
 local function put_principal(T, key, p, ttl)
   local blob = principal_blob(p)
   redis.call('HSET', key, 'a', blob)
-  redis.call('PEXPIRE', key, life(T, p.room, ttl))
+  redis.call('PEXPIRE', key, life(T, p, ttl))
   return blob
 end
 
 local function put_cohort(T, key, c, ttl)
   local blob = cohort_blob(c)
-  redis.call('SET', key, blob, 'PX', life(T, c.room, ttl))
+  redis.call('SET', key, blob, 'PX', life(T, c, ttl))
   return blob
 end
 
 -- The room of a cohort after it moved; a pool that turns tight begins empty.
 local function settle_room(T, key, name, tight, c, now, ttl)
-  local room = c.members > 1 and 1 or 0
-  if cohort_tier(T, c, now) >= SOFT then room = 2 end
-  if room == 2 and not c.tight then
+  local tightens = cohort_tier(T, c, now) >= SOFT
+  if tightens and not c.tight then
     local levels = {}
     for i, budget in ipairs(T.budgets) do levels[i] = burst_of(T, SOFT, budget[2], 1.0) end
     keep(T, c, levels, now)
   end
-  c.tight = room == 2
-  if room == c.room then return end
-  c.room = room
-  if room == 2 then
+  if tightens then
     redis.call('ZADD', tight, now, name)
     redis.call('PEXPIRE', tight, 2 * ttl)
-  else
+  elseif c.room == 2 then
     redis.call('ZREM', tight, name)
   end
+  c.tight = tightens
+  c.room = tightens and 2 or c.members > 1 and 1 or 0
 end
 
 local function held_from(p, standings, typical)

@@ -42,12 +42,12 @@ local function counters(blob, slots, size, full)
 end
 
 local function pace(blob, repeats)
-  local p = blob and cmsgpack.unpack(blob) or {0.0, 0.0, -1, 0, 0, now}
+  local p = blob and cmsgpack.unpack(blob) or {0.0, 0.0, HUGE, -1, 0, 0}
   p[2] = p[2] * math.exp(-max(0.0, now - p[1]) / DAY) + 1.0
-  p[1], p[6] = max(p[1], now), min(p[6], now)
+  p[1], p[3] = max(p[1], now), min(p[3], now)
   local hour = math.floor(now / 3600)
-  if p[3] ~= hour then p[3], p[4], p[5] = hour, 0, 0 end
-  p[4], p[5] = p[4] + 1, p[5] + (repeats and 1 or 0)
+  if p[4] ~= hour then p[4], p[5], p[6] = hour, 0, 0 end
+  p[5], p[6] = p[5] + 1, p[6] + (repeats and 1 or 0)
   return cmsgpack.pack(p)
 end
 
@@ -75,7 +75,7 @@ for _, row in ipairs(F.rows) do
   speed = pace(speed, row[1])
   if row[2] ~= '' then
     past = ring(past, row[2], F.past)
-    if row[3] then cells = bits(cells, row[3], F.cells / 8, F.window) end
+    if T.cells then cells = bits(cells, row[3], F.cells / 8, F.window) end
   end
   words = counters(words, row[4], F.slots, F.full)
 end
@@ -115,9 +115,11 @@ for i, f in ipairs(F.cohorts) do
   end
   cohort.tight = cohort.tight and cohort_tier(T, cohort, now) >= SOFT  -- it may have faded since
   move(T, cohort, f[4], now)
+  -- What cleared members ask says nothing of the others; nor does, where all are members, what newcomers ask once a
+  -- harvest is found, or about to be.
   local found = cohort.tight or cohort.outspoken >= T.carried_by
-  local newcomer = found and row[5] < f[8] * LN10
-  learns[i] = (not cleared and not newcomer and cohort.members >= 2) and '1' or '0'
+  local stranger = found and row[5] < f[8] * LN10
+  learns[i] = (not cleared and not stranger and cohort.members >= 2) and '1' or '0'
   settle_room(T, key, f[1], KEYS[2], cohort, now, ttl)
   put_cohort(T, key, cohort, ttl)
 end

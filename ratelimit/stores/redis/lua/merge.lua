@@ -22,6 +22,7 @@ end
 if #ARGV > 3 then
   local mine, known = principal_of(redis.call('HGET', KEYS[1], 'a'), now), principal_of(ARGV[2], now)
   merge(mine, known)
+  for lease, ends in pairs(known.slots) do mine.slots[lease] = max(mine.slots[lease] or 0, ends) end
   if redis.call('HEXISTS', KEYS[1], 't') == 0 then
     mine.held_at, mine.folds, mine.careful, mine.typical = known.held_at, known.folds, known.careful, known.typical
     for i = 4, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
@@ -32,10 +33,10 @@ else
   local cohort, known = cohort_of(blob, now), cohort_of(ARGV[2], now)
   merge(cohort, known)
   if not blob then
-    cohort.members, cohort.trust, cohort.guests, cohort.guests_at =
-      known.members, known.trust, known.guests, known.guests_at
-    cohort.tight, cohort.outspoken = known.tight, known.outspoken
+    cohort.members, cohort.trust, cohort.guests, cohort.guests_at, cohort.outspoken =
+      known.members, known.trust, known.guests, known.guests_at, known.outspoken
   end
+  cohort.tight = cohort.tight or known.tight
   if cohort.room == 2 then
     redis.call('ZADD', KEYS[2], now, KEYS[1]:sub(-32))
     redis.call('PEXPIRE', KEYS[2], 2 * ttl)
