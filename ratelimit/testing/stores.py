@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ratelimit.budget import Budget
+from ratelimit.budget import Budget, Concurrency
 from ratelimit.clock import Clock, ManualClock
 from ratelimit.engine import Engine
+from ratelimit.evidence import Ladder
 from ratelimit.policy import Policy
 from ratelimit.principal import Principal
 from ratelimit.prompt import Prompt, Reading
@@ -20,6 +21,7 @@ from ratelimit.request import Request
 from ratelimit.stores import Adjustment, MemoryStore, Store
 
 if TYPE_CHECKING:
+    from ratelimit.charges import Charges
     from ratelimit.decision import Decision
 
 #: Gives new workers of one empty store that share it: so many, with this clock and secret.
@@ -37,6 +39,8 @@ class StoreMismatchError(AssertionError):
 async def check_store(make: MakeStores, *, seed: int = 1, steps: int = 400, workers: int = 2) -> None:
     """Play a random trace of *steps* requests of people and of a harvest, and compare each decision.
 
+    Some requests stay in flight, some are not learned, and what some were charged is corrected when they end.
+
     make     called once; ``store.sync()`` is awaited after each step where there is one: it must leave no staleness.
     workers  stores that take turns at random; 1 or more.
 
@@ -48,16 +52,24 @@ async def check_store(make: MakeStores, *, seed: int = 1, steps: int = 400, work
     memory = _Side(policy, MemoryStore(clock=clock, secret=_SECRET))
     sides = [_Side(policy, store) for store in stores]
     write, pace = _Writer(rng), rng.choice((1.0, 0.02))
+    running: list[tuple[int, _Side]] = []
     for step in range(steps):
         gap = rng.choice((0.0, 0.1, 5.0, 60.0, 60.0, 60.0, 3600.0)) if rng.random() < 0.98 else 90_000.0
         clock.advance(gap * pace)
         principal, prompt = write.request()
-        adjusts = rng.choice((-0.5, 2.0)) if rng.random() < 0.05 else 0.0
-        want = await memory.decide(principal, prompt, adjusts=adjusts)
-        got = await rng.choice(sides).decide(principal, prompt, adjusts=adjusts)
+        side, learns = rng.choice(sides), rng.random() < 0.95
+        want = await memory.decide(principal, prompt, lease=step + 1, learns=learns)
+        got = await side.decide(principal, prompt, lease=step + 1, learns=learns)
         if differences := _differences(want, got):
             raise StoreMismatchError(
                 f"step {step} of seed {seed}: {', '.join(differences)}\nmemory: {want}\nstore:  {got}")
+        if not want.refused:
+            running.append((step + 1, side))
+        while running and rng.random() < 0.6:
+            lease, side = running.pop(rng.randrange(len(running)))
+            more = rng.choice((0.0, 0.0, 0.0, -1.0, -0.5, 2.0))
+            memory.end(lease, more=more)
+            side.end(lease, more=more)
         for store in (*stores, *stores):  # the first round writes what each learned, the second reads what all wrote
             if (sync := getattr(store, "sync", None)) is not None:
                 await sync()
@@ -69,20 +81,27 @@ class _Side:
     def __init__(self, policy: Policy, store: Store) -> None:
         self._policy, self._store = policy, store
         self._engine = Engine([policy], secret=store.secret, lexicon=store.lexicon)
+        self._running: dict[int, Charges] = {}
 
-    async def decide(self, principal: Principal, prompt: Prompt, *, adjusts: float) -> Decision:
-        """Decide one request, learn it if it is granted, and correct what it was charged."""
+    async def decide(self, principal: Principal, prompt: Prompt, *, lease: int, learns: bool) -> Decision:
+        """Decide one request, and learn it if it is granted and *learns*."""
         request = Request(path="/v1/chat/completions", reading=Reading(dialect="plain", prompts=(prompt,)))
         body = "\n".join((prompt.system, *prompt.earlier, prompt.text)).encode()
         now = self._store.clock.now()
-        plan = self._engine.plan(self._policy, request, principal, body=body, now=now)
-        decision, fold = self._engine.settle(plan, await self._store.charge(plan.charges))
-        if fold is not None:
+        plan = self._engine.plan(self._policy, request, principal, body=body, now=now, lease=lease)
+        charged = await self._store.charge(plan.charges)
+        decision, fold = self._engine.settle(plan, charged)
+        if fold is not None and learns:
             self._store.fold(fold)
-        if adjusts and not decision.refused:
-            units = tuple(adjusts for _ in plan.charges.costs)
-            self._store.adjust(Adjustment(charges=plan.charges, units=units, lease=0, now=now))
+        if not decision.refused:
+            self._running[lease] = msgspec.structs.replace(plan.charges, cohorts=charged.admission.pools)
         return decision
+
+    def end(self, lease: int, *, more: float) -> None:
+        """End a request, which turned out to be worth *more* times what it was charged."""
+        charges = self._running.pop(lease)
+        units = tuple(more * cost for cost in charges.costs)
+        self._store.adjust(Adjustment(charges=charges, units=units, lease=lease, now=self._store.clock.now()))
 
 
 class _Writer:
@@ -115,10 +134,15 @@ class _Writer:
 
 def _policy(rng: random.Random) -> Policy:
     burst = rng.choice((4, 20, 200))
-    return Policy(budgets=(
-        Budget(name="many", quota=burst * 20, window=timedelta(hours=1), burst=burst),
-        Budget(name="day", quota=4000, window=timedelta(days=1), burst=400, cost=rng.choice((0.5, 2.0))),
-    ))
+    return Policy(
+        budgets=(
+            Budget(name="many", quota=burst * 20, window=timedelta(hours=1), burst=burst),
+            Budget(name="day", quota=4000, window=timedelta(days=1), burst=400, cost=rng.choice((0.5, 2.0))),
+        ),
+        # Steps so low that a few hundred requests climb them, and fall again.
+        ladder=Ladder(watch=0.3, soft=0.6, hard=2.0, grace=timedelta(hours=2), fade=10.0),
+        concurrency=rng.choice((None, Concurrency(most=2, slot=timedelta(minutes=5)))),
+    )
 
 
 def _differences(want: Decision, got: Decision) -> list[str]:

@@ -25,6 +25,7 @@ from ratelimit.stores import Adjustment, CohortFold, Fold, MemoryStore
 from ratelimit.stores.redis import RedisStore, wire
 
 if TYPE_CHECKING:
+    from ratelimit.charges import Admission
     from ratelimit.stores import Charged
 
 NOW = 1_760_000_000.0
@@ -40,51 +41,62 @@ REFS = [
 # Mostly what stands close to a step, where one rule decides otherwise than another.
 times = st.sampled_from([NOW, NOW, NOW, NOW - 0.5, NOW - 77.0, NOW - 5000.0, NOW - 3 * 86_400.0, NOW + 30.0,
                          NOW + 90_000.0])
-units = st.one_of(st.sampled_from([0.0, 1.0, 4.0, 8.0]), st.floats(0, 12))
-logs = st.one_of(st.sampled_from([0.0, 3.0, 4.0, 5.0, 7.0]).map(lambda log: log * LN10), st.floats(-7.0, 18.5))
-standings = st.one_of(st.sampled_from([0.0, 0.8, 1.5, 2.5, 3.5]).map(lambda log: log * LN10), st.floats(-6.9, 9.2))
+units = st.one_of(st.sampled_from([0.0, 0.0, 1.0, 3.5, 4.0, 8.0]), st.floats(0, 12))
+costs = st.one_of(st.sampled_from([0.5, 1.0]), units)
+heavy = st.sampled_from([3.0, 4.0, 5.0, 7.0]).map(lambda log: log * LN10)
+logs = st.one_of(heavy, heavy, st.floats(-7.0, 18.5))
+quiet = st.one_of(st.just(0.0), st.just(0.0), st.just(0.0), logs)
+standings = st.one_of(st.sampled_from([0.0, 0.8, 1.5, 2.5, 3.5, 3.5]).map(lambda log: log * LN10), st.floats(-6.9, 9.2))
 
 
 @st.composite
-def accounts(draw: st.DrawFn, account: Any, signals: tuple[str, ...]) -> Any:
+def accounts(draw: st.DrawFn, account: Any, wealth: dict[str, Any]) -> Any:
     """Draw an account of a principal or a cohort."""
     account.levels = draw(st.fixed_dictionaries({}, optional={"fast": units, "slow": units}))
     account.at, account.active_at, account.spent_until = draw(times), draw(times), draw(times)
-    account.wealth = draw(st.fixed_dictionaries({}, optional=dict.fromkeys(signals, logs))
-                          | st.fixed_dictionaries(dict.fromkeys(signals, logs)))
+    account.wealth = draw(st.fixed_dictionaries({}, optional=wealth) | st.fixed_dictionaries(wealth))
     return account
 
 
 @st.composite
 def principals(draw: st.DrawFn) -> PrincipalProfile:
     """Draw a principal."""
-    mine = draw(accounts(PrincipalProfile(NOW), ("alpha", "beta")))
+    mine = draw(accounts(PrincipalProfile(NOW), {"alpha": quiet, "beta": quiet}))
+    mine.at = draw(st.sampled_from([mine.at, NOW - 4000 * 86_400.0]))  # unanswered for so long, some are heard
     mine.held_at = draw(st.sampled_from([None, 0.3, 1.2]))
-    mine.prior = draw(st.sampled_from([(0.0, 0.0), (1.0, 2.0)]))
-    mine.pieces = dict.fromkeys(draw(st.sets(st.integers(0, 5))))
+    mine.prior = draw(st.sampled_from([(0.0, 0.0), (1.0, 2.0), (3.0, 4.0)]))
+    mine.pieces = dict.fromkeys(draw(st.sets(st.integers(0, 5), max_size=2)))
     mine.slots = draw(st.none() | st.dictionaries(st.integers(1, 4), times, max_size=3))
-    for ref in sorted(draw(st.sets(st.sampled_from(range(len(REFS)))))):
+    for ref in sorted(draw(st.sets(st.sampled_from(range(len(REFS))), min_size=2) | st.just(set()))):
         mine.standings[REFS[ref].key] = Standing(REFS[ref], draw(standings), draw(standings), draw(st.integers(0, 3)))
     return mine  # type: ignore[no-any-return]
+
+
+def most(known: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Draw from *known* mostly, else ``None``."""
+    return st.one_of(known, known, known, st.none())
 
 
 @st.composite
 def crowds(draw: st.DrawFn) -> CohortProfile:
     """Draw a cohort."""
-    cohort = draw(accounts(CohortProfile(NOW), ("gamma",)))
+    cohort = draw(accounts(CohortProfile(NOW), {"gamma": logs}))
     cohort.members, cohort.trust = draw(st.integers(1, 50)), draw(st.sampled_from([-1e-17, 0.0, 0.3, 5.0]))
     cohort.guests, cohort.guests_at = draw(st.sampled_from([0.0, 3.0, 3999.5, 4000.0])), draw(times)
     cohort.tight, cohort.outspoken = draw(st.booleans()), draw(st.integers(0, 3))
     return cohort  # type: ignore[no-any-return]
 
 
+TERMS = Terms(
+    budgets=(BudgetTerms(name="fast", quota=10, window=100.0, burst=4.0, refill=0.1),
+             BudgetTerms(name="slow", quota=40, window=1000.0, burst=8.0, refill=0.04)),
+    ladder=Ladder(), presumption=Presumption(carried_by=2), signals=("alpha", "beta"), cohort_signals=("gamma",),
+    longest=1000.0,
+)
 terms = st.builds(
-    lambda **fields: Terms(**fields),  # noqa: PLW0108 (its annotations cannot be resolved here)
-    budgets=st.just((BudgetTerms(name="fast", quota=10, window=100.0, burst=4.0, refill=0.1),
-                     BudgetTerms(name="slow", quota=40, window=1000.0, burst=8.0, refill=0.04))),
+    lambda **fields: msgspec.structs.replace(TERMS, **fields),
     ladder=st.sampled_from([Ladder(), Ladder(form="lifetime", fade=0.1, soft=2.0)]),
     presumption=st.sampled_from([Presumption(carried_by=2), Presumption(guests_at_once=3)]),
-    signals=st.just(("alpha", "beta")), cohort_signals=st.just(("gamma",)), longest=st.just(1000.0),
     cells=st.booleans(), slots=st.sampled_from([0, 1, 2, 3]), slot_seconds=st.just(60.0),
 )
 bets = st.lists(st.tuples(st.just("gamma"), st.floats(-6, 12), st.just(8.0)), max_size=2).map(tuple)
@@ -92,11 +104,12 @@ learned = st.tuples(bets, st.floats(-4, 4), st.floats(-4, 4), st.booleans()).map
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(mine=st.none() | principals(), payer=st.none() | principals(), pays=st.booleans(),
-       cohorts=st.lists(st.none() | crowds(), min_size=len(REFS), max_size=len(REFS)),
-       named=st.sets(st.sampled_from(range(len(REFS)))), costs=st.tuples(units, units), terms=terms,
-       trusted=st.booleans(), earlier=st.sets(st.integers(0, 5), max_size=2),
-       lease=st.sampled_from([0, 3, (1 << 63) - 1]), more=st.none() | st.tuples(st.floats(-12, 5), st.floats(-12, 5)),
+@given(mine=most(principals()), payer=most(principals()), pays=st.booleans(),
+       cohorts=st.lists(most(crowds()), min_size=len(REFS), max_size=len(REFS)),
+       named=st.sets(st.sampled_from(range(len(REFS))), min_size=1) | st.just(set()),
+       costs=st.tuples(costs, costs), terms=terms, trusted=st.booleans(),
+       earlier=st.sets(st.integers(0, 5), max_size=2), lease=st.sampled_from([0, 3, (1 << 63) - 1]),
+       more=st.none() | st.tuples(st.floats(-12, 5), st.floats(-12, 5)),
        rows=st.lists(learned, min_size=len(REFS), max_size=len(REFS)), own=st.floats(-3, 9),
        waits=st.sampled_from([0.0, 0.5, 90.0, 90_000.0]))
 def test_lua_does_what_python_does(
@@ -105,6 +118,42 @@ def test_lua_does_what_python_does(
     more: tuple[float, float] | None, rows: list[CohortFold], own: float, waits: float, server: Any,
 ) -> None:
     """Whatever accounts, charge and time: the same admissions and the same accounts, adjusted and learned."""
+    play(server, mine=mine, payer=payer, pays=pays, cohorts=cohorts, named=named, costs=costs, terms=terms,
+         trusted=trusted, earlier=earlier, lease=lease, more=more, rows=rows, own=own, waits=waits)
+
+
+def standing_accounts(evidence: float, spent: float) -> dict[str, Any]:
+    """Return one who is held in a cohort of so much evidence (log10) and so many units *spent*, and a payer."""
+    mine, cohort = PrincipalProfile(NOW), CohortProfile(NOW)
+    mine.at = NOW - 4000 * 86_400.0
+    mine.standings[REFS[0].key] = Standing(REFS[0], 0.0, 1.5 * LN10, 0)
+    cohort.wealth, cohort.tight, cohort.members = {"gamma": evidence * LN10}, True, 2
+    cohort.levels = {"fast": spent, "slow": spent}
+    return {"mine": mine, "payer": PrincipalProfile(NOW), "pays": True, "cohorts": [cohort, None, None, None],
+            "named": {0}, "costs": (1.0, 1.0), "trusted": False, "earlier": set(), "lease": 0, "more": (0.5, 0.5),
+            "rows": [CohortFold(REFS[0], (), 0.1, 0.1, False)] * len(REFS), "own": 0.0, "waits": 90.0}
+
+
+def test_who_is_heard_pays_from_its_own_budget_and_its_payers(server: Any) -> None:
+    """Refused by a cohort alone, and not answered for years: answered, and the pool is not touched."""
+    first = play(server, terms=TERMS, **standing_accounts(5.0, 8.0))
+
+    assert (first.allowed, first.pools, first.heard_at < NOW) == (True, (), True)
+
+
+def test_a_pool_that_is_not_let_go_drains_slowly_until_it_is_corrected(server: Any) -> None:
+    """Tightened once, and its evidence in the tier watch: charged and corrected at the refill of the tier soft."""
+    first = play(server, terms=TERMS, **standing_accounts(3.0, 0.0))
+
+    assert first.pools == (REFS[0],)
+
+
+def play(
+    server: Any, *, mine: PrincipalProfile | None, payer: PrincipalProfile | None, pays: bool,
+    cohorts: list[CohortProfile | None], named: set[int], costs: tuple[float, float], terms: Terms, trusted: bool,
+    earlier: set[int], lease: int, more: tuple[float, float] | None, rows: list[CohortFold], own: float, waits: float,
+) -> Admission:
+    """Charge, adjust and learn in both, compare all there is after each step, and return the first admission."""
     clock = ManualClock(NOW)
     memory = MemoryStore(clock=clock, secret=SECRET)
     charges = Charges(
@@ -115,7 +164,7 @@ def test_lua_does_what_python_does(
         client.flushall()
         begin(memory, client, {MINE: mine, PAYER: payer}, cohorts, terms)
 
-        async def compare() -> None:
+        async def compare() -> Admission:
             # Patient: on a busy machine it must not decide by itself.
             store = RedisStore(server.url, secret=SECRET, clock=clock, timeout=timedelta(seconds=10))
 
@@ -137,18 +186,21 @@ def test_lua_does_what_python_does(
                 await store.sync()
             alike(memory, client, clock.now())
             await charge()
-            asked = msgspec.structs.replace(charges, now=clock.now())
-            fold = folded(asked, [row for number, row in enumerate(rows) if number in named], own)
-            memory.fold(fold)
-            store.fold(fold)
-            await store.sync()
-            alike(memory, client, clock.now())
+            for _ in range(2):
+                asked = msgspec.structs.replace(charges, now=clock.now())
+                fold = folded(asked, [row for number, row in enumerate(rows) if number in named], own)
+                memory.fold(fold)
+                store.fold(fold)
+                await store.sync()
+                alike(memory, client, clock.now())
+                clock.advance(waits)
             for ref in charges.cohorts:
                 assert prompts_of(memory, ref, clock.now()) == prompts_of(store._replica, ref, clock.now())
             await charge()
             await store.aclose()
+            return first
 
-        asyncio.run(compare())
+        return asyncio.run(compare())
 
 
 def begin(
