@@ -52,8 +52,8 @@ class RateLimitMiddleware:
     store        where profiles and budgets live; ``None``: a ``MemoryStore`` of this process. While it fails,
                  the policy's ``on_store_error`` rules; audit mode lets pass. ``stores.redis.RedisStore`` is shared by
                  several processes.
-    on_decision  called with the ``Decision`` and the ``Request`` once each is decided, before it goes on; what it
-                 raises is logged, and changes nothing.
+    on_decision  a function, or several, called with the ``Decision`` and the ``Request`` once each is decided, before
+                 it goes on; what they raise is logged, and changes nothing.
 
     The decision is in ``scope["state"]["ratelimit"]`` before the application runs. Responses are never buffered.
     Nothing is learned from a request that the application answers 401 or 403, or does not answer; what an answer turns
@@ -73,7 +73,7 @@ class RateLimitMiddleware:
         *,
         identify: Resolver | None = None,
         store: Store | None = None,
-        on_decision: OnDecision | None = None,
+        on_decision: OnDecision | Sequence[OnDecision] | None = None,
     ) -> None:
         policies = discover() if policy is None else (policy,) if isinstance(policy, Policy) else policy
         refuse_invalid("RateLimitMiddleware", list(problems(app, policies, identify, store, on_decision)))
@@ -81,7 +81,8 @@ class RateLimitMiddleware:
         self._policies = tuple(policies)
         self._store: Store = MemoryStore() if store is None else store
         complaints = Complaints()
-        self._desk = Desk(self._store, on_decision, complaints)
+        listeners = () if on_decision is None else (on_decision,) if callable(on_decision) else on_decision
+        self._desk = Desk(self._store, listeners, complaints)
         engine = Engine(self._policies, secret=self._store.secret, lexicon=self._store.lexicon)
         self._gate = Gate(self._policies, engine, self._store, identify or DEFAULT_IDENTIFY, complaints)
 

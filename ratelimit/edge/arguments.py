@@ -15,14 +15,25 @@ def problems(
     if not callable(app):
         yield f"app: must be an ASGI application, got {app!r}"
     yield from _policy_problems(policies)
-    for name, function in (("identify", identify), ("on_decision", on_decision)):
-        if function is not None and not callable(function):
-            yield f"{name}: must be callable or None, got {function!r}"
-    if inspect.iscoroutinefunction(on_decision):
-        yield f"on_decision: must not be async, got {on_decision!r}; start a task in it if you must wait for something"
+    if identify is not None and not callable(identify):
+        yield f"identify: must be callable or None, got {identify!r}"
+    yield from _listener_problems(on_decision)
     missing = [name for name in ("charge", "fold", "adjust", "secret", "clock", "lexicon") if not hasattr(store, name)]
     if store is not None and missing:
         yield f"store: must be a Store or None, got {store!r}, which has no {', '.join(missing)}"
+
+
+def _listener_problems(on_decision: object) -> Iterator[str]:
+    listeners: Sequence[object] = () if on_decision is None else (on_decision,)
+    if isinstance(on_decision, Sequence) and not isinstance(on_decision, str):
+        listeners = on_decision
+    for index, listener in enumerate(listeners):
+        name = "on_decision" if listener is on_decision else f"on_decision[{index}]"
+        if not callable(listener):
+            expected = "callable, a sequence of such, or None" if listener is on_decision else "callable"
+            yield f"{name}: must be {expected}, got {listener!r}"
+        if inspect.iscoroutinefunction(listener):
+            yield f"{name}: must not be async, got {listener!r}; start a task in it if you must wait for something"
 
 
 def _policy_problems(policies: object) -> Iterator[str]:

@@ -8,7 +8,7 @@ from ratelimit.edge.predicates import ask
 from ratelimit.outcome import UNAUTHENTICATED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ratelimit.decision import Decision
     from ratelimit.edge.complaints import Complaints
@@ -21,9 +21,9 @@ class Desk:
     """Asks and tells the operator's functions and the *store*; whatever these raise is logged, and changes nothing."""
 
     def __init__(
-        self, store: Store, on_decision: Callable[[Decision, Request], object] | None, complaints: Complaints
+        self, store: Store, listeners: Sequence[Callable[[Decision, Request], object]], complaints: Complaints
     ) -> None:
-        self._store, self._on_decision, self._complaints = store, on_decision, complaints
+        self._store, self._listeners, self._complaints = store, tuple(listeners), complaints
 
     def agrees(self, policy: Policy, request: Request) -> bool:
         """Say whether *policy*, which covers the path, governs *request*."""
@@ -34,12 +34,11 @@ class Desk:
 
     def announce(self, decision: Decision, request: Request) -> None:
         """Tell the operator of *decision*."""
-        if self._on_decision is None:
-            return
-        try:
-            self._on_decision(decision, request)
-        except Exception as error:  # noqa: BLE001 (a user's function raises anything; it is logged whole)
-            self._complaints.make("on_decision failed; the request goes its way", error)
+        for listener in self._listeners:
+            try:
+                listener(decision, request)
+            except Exception as error:  # noqa: BLE001 (a user's function raises anything; it is logged whole)
+                self._complaints.make("on_decision failed; the request goes its way", error)
 
     def learn(self, fold: Fold | None, status: int) -> None:
         """Learn *fold* from a request that is answered by *status*, unless nobody knows who asked."""

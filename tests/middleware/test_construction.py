@@ -32,7 +32,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         "RateLimitMiddleware.policy[1]: must be a Policy, got 5",
         "RateLimitMiddleware.policy[2]: another is called 'default'; give each a name of its own",
         "RateLimitMiddleware.identify: must be callable or None, got 'me'",
-        "RateLimitMiddleware.on_decision: must be callable or None, got 'log'",
+        "RateLimitMiddleware.on_decision: must be callable, a sequence of such, or None, got 'log'",
         ("RateLimitMiddleware.store: must be a Store or None, got 5, which has no charge, fold, adjust, secret, clock, "
         "lexicon"),
     ]
@@ -45,6 +45,9 @@ def test_an_async_listener_would_never_be_heard() -> None:
         """Never run."""
 
     assert ["must not be async" in problem for problem in wrong(on_decision=listen)] == [True]
+    assert wrong(on_decision=[print, listen, 5])[1:] == [
+        "RateLimitMiddleware.on_decision[2]: must be callable, got 5",
+    ]
 
 
 @pytest.mark.parametrize(("policy", "problem"), [

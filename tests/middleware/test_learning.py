@@ -130,3 +130,16 @@ async def test_on_decision_sees_every_decision(guard: Make, recorder: Make, poli
         await guarded()
 
     assert seen == [(True, "/v1/chat/completions", "hello", 0), (False, "/v1/chat/completions", "hello", 1)]
+
+
+async def test_each_of_several_listeners_is_told_though_one_fails(guard: Make, recorder: Make, policy: Make) -> None:
+    """One that raises keeps nothing from the others."""
+    told: list[str] = []
+
+    def broken(decision: Decision, request: Any) -> None:
+        told.append("broken")
+        raise ValueError
+
+    await guard(recorder(), policy(), on_decision=[broken, lambda decision, _: told.append(decision.policy)])()
+
+    assert told == ["broken", "default"]

@@ -1,7 +1,7 @@
 """How long the first byte of a stream takes: the bare host, and the same behind the middleware, side by side.
 
-    python benchmarks/first_byte.py                    # a model that answers at once: the worst case
-    python benchmarks/first_byte.py --think 0.05       # one that takes 50 ms for its first token
+    python tests/benchmarks/first_byte.py                    # a model that answers at once: the worst case
+    python tests/benchmarks/first_byte.py --think 0.05       # one that takes 50 ms for its first token
 
 Each host is a uvicorn process of its own on the loopback. One client asks them by turns over connections that stay
 open, a new prompt each time, so that whatever else the machine does hits all alike. Shown are medians in milliseconds,
@@ -70,7 +70,7 @@ async def started(kind: str, think: float) -> tuple[asyncio.subprocess.Process, 
     process = await asyncio.create_subprocess_exec(
         sys.executable, __file__, "--serve", kind, "--think", str(think), stdout=PIPE, stderr=STDOUT,
         env=os.environ | {"PYTHONUNBUFFERED": "1"})
-    assert process.stdout is not None  # noqa: S101 (it was asked for)
+    assert process.stdout is not None
     while not (found := re.search(rb"127\.0\.0\.1:(\d+)", line := await process.stdout.readline())):
         if not line:
             raise SystemExit(f"the {kind} host did not start")

@@ -1,6 +1,6 @@
 """Microseconds that one request adds, side by side on one Redis: this store, and what others do there.
 
-    python benchmarks/redis_side_by_side.py redis://127.0.0.1:6379
+    python tests/benchmarks/redis_side_by_side.py redis://127.0.0.1:6379
 
 Needs ``pip install . 'redis<8' limits throttled-py``, and flushes the database that it is pointed to. Every line is the
 median of several rounds of the same requests: one after the other, and 64 at a time (per request).
