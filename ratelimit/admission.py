@@ -170,7 +170,7 @@ def _seat(
     patience = ref.caution.patience
     hears = math.inf
     if cohort is not None and tier >= Tier.SOFT and not cleared:
-        if charges.trusted:
+        if charges.trusted and not _came_of_age(charges, mine, typical, patience):
             held_at = presumption.trusted + patience
             held = firm = careful >= held_at
             hears = presumption.hears_after(careful, held_at)
@@ -190,6 +190,14 @@ def _seat(
     suspect = not cleared and (not patience or typical >= patience)
     counts = suspect and (held if tier >= Tier.SOFT else carried or not spoken)
     return Seat(evidence, tier, cleared, held, firm, guest, shown, hears, counts)
+
+
+def _came_of_age(charges: Charges, mine: PrincipalProfile, typical: float, patience: float) -> bool:
+    """Say whether age alone would free one that came young and is held for what it did: waiting is no help."""
+    first = mine.held_at
+    if not charges.aged or first is None or first >= charges.terms.presumption.settled:
+        return False
+    return typical >= first + patience
 
 
 def _held_at(charges: Charges, mine: PrincipalProfile, *, continues: bool) -> float:

@@ -62,6 +62,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     costs      units, one a budget of *terms*.
     terms      the policy in numbers.
     trusted    whether a cohort's evidence leaves it alone as long as its own behaviour does.
+    aged       whether its age alone makes it trusted.
     held_at    the typical standing, log10, from which it is held, if it was not seen before.
     earlier    the digests of the user turns before the last that travel along.
     now        Unix seconds, for stores that have no clock of their own.
@@ -79,6 +80,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     earlier: tuple[int, ...]
     now: float
     lease: int = 0
+    aged: bool = False
     on_store_error: str = "local"
 
 

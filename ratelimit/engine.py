@@ -111,6 +111,7 @@ class Engine:
             costs=tuple([_cost(budget.cost, request) for budget in policy.budgets]),
             terms=self._terms[policy.name],
             trusted=trust >= policy.trust.trusted_at,
+            aged=principal.trust is None and not principal.verified,
             held_at=policy.presumption.held_at(principal, now=now),
             earlier=tuple([self._pieces.of(turn) for turn in prompts[-1].earlier]) if prompts else (),
             now=now,

@@ -58,7 +58,8 @@ class Presumption:
     settled_after
                 the age at which *settled* is reached; positive.
     continuing  the same, for a request that continues a conversation which the principal is known to have had.
-    trusted     the careful standing from which even a trusted member is held.
+    trusted     the careful standing from which even a trusted member is held. Age alone frees no member that was
+                younger than *settled_after* when it was first seen and is held as one that is not trusted would be.
     outspoken   the careful standing from which a member's bets no longer move the cohort's evidence, so that no account
                 carries it alone; and from which a held member's decisions say hard where the cohort is.
     carried_by  how many outspoken members a cohort must have for their bets to move its evidence all the same: so many

@@ -23,7 +23,8 @@ class Trust:
     The cube keeps a crowd of young accounts near nothing: 25,000 of them at five days add as much as 35 old ones.
 
     verified      the trust of a verified principal, 0 to 1.
-    mature_after  the age from which an unverified principal has full trust; positive.
+    mature_after  the age from which an unverified principal has full trust; positive. Who is held by then stays so:
+                  see ``Presumption.trusted``.
     trusted_at    the trust from which cohort evidence alone no longer tightens a principal, above 0 to 1.
 
     >>> from ratelimit.principal import Principal

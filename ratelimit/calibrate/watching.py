@@ -119,7 +119,7 @@ class Watching(Deciding):
 def _would_be_held(standing: Standing, settled: Settled) -> bool:
     """Say whether its own bets would have a principal held in a cohort that presumes innocence (``Presumption``)."""
     charges, first = settled.plan.charges, settled.charged.profile.held_at
-    if charges.trusted:
+    if charges.trusted and not charges.aged:
         return standing.careful / LN10 >= charges.terms.presumption.trusted
     return standing.typical / LN10 >= (charges.held_at if first is None else first)
 

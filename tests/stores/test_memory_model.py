@@ -56,6 +56,11 @@ def key(name: str) -> bytes:
     return blake2b(name.encode(), digest_size=16).digest()
 
 
+def _trust(charges: Charges) -> str:
+    """Return the word for the trust that was drawn for a charge."""
+    return "no" if not charges.trusted else "aged" if charges.aged else "verified"
+
+
 class Tub:
     """The model of one account: exact budgets, and evidence as DESIGN's words have it, written out again."""
 
@@ -98,27 +103,33 @@ class Model:
         self.crowds: dict[str, Tub] = {}
         self.standing: dict[tuple[str, str], tuple[float, float]] = {}
 
-    def seat(self, name: str, crowd: str, now: float, *, trusted: bool) -> tuple[int, bool, bool, bool]:
+    def seat(self, name: str, crowd: str, now: float, *, trusted: str) -> tuple[int, bool, bool, bool]:
         """Return the cohort's tier, and whether the member is cleared, is held, and counts."""
         careful, typical = self.standing.get((name, crowd), (0.0, 0.0))
         tier = self.crowds[crowd].tier(now) if crowd in self.crowds else 0
         cleared = typical <= -1.0
         more = 1.0 if crowd == "grey" else 0.0
-        held = tier >= 2 and not cleared and (careful >= 2.0 + more if trusted else typical >= 0.7 + more)
+        held = tier >= 2 and not cleared and (
+            careful >= 2.0 + more if self.free(typical, more, trusted) else typical >= 0.7 + more)
         carried = crowd in self.crowds and len(self.crowds[crowd].outspoken) >= 2
         suspect = not cleared and typical >= (1.0 if crowd == "grey" else -math.inf)
         return tier, cleared, held, suspect and (held if tier >= 2 else carried or careful < 1.0)
 
-    def hears(self, name: str, crowd: str, *, trusted: bool) -> float:
+    @staticmethod
+    def free(typical: float, more: float, trusted: str) -> bool:
+        """Say whether one is trusted: by age alone it is not once it would be held, for all have come young."""
+        return trusted == "verified" or (trusted == "aged" and typical < 0.7 + more)
+
+    def hears(self, name: str, crowd: str, *, trusted: str) -> float:
         """Return the days without an answer after which a held member is answered all the same."""
         careful, typical = self.standing[name, crowd]
         more = 1.0 if crowd == "grey" else 0.0
-        if trusted:
+        if self.free(typical, more, trusted):
             return 100.0 ** (careful - 2.0 - more)
         return 100.0 ** (typical - 0.7 - more) * 10.0 ** max(0.0, 1.2 - 0.7 - more)
 
     def charge(
-        self, name: str, cost: float, crowds: list[str], now: float, *, trusted: bool, follow: bool
+        self, name: str, cost: float, crowds: list[str], now: float, *, trusted: str, follow: bool
     ) -> tuple[bool, int]:
         """Return whether it is to be granted, and the tier that counts; spend it only if the store did: *follow*."""
         me = self.people.get(name) or Tub()
@@ -166,14 +177,15 @@ class StoreAgainstModel(RuleBasedStateMachine):
         self.model = Model(sticky=self.principals > 2)
         self.last: tuple[str, list[str], Charges] | None = None
 
-    @rule(name=names, cost=units, crowds=groups, trusted=st.booleans())
-    def charge(self, name: str, cost: float, crowds: list[str], trusted: bool) -> None:
+    @rule(name=names, cost=units, crowds=groups, trusted=st.sampled_from(["no", "aged", "verified"]))
+    def charge(self, name: str, cost: float, crowds: list[str], trusted: str) -> None:
         """Charge one request, in both."""
         charges = Charges(
             principal=key(name), payer=None, cohorts=tuple(
                 CohortRef("shape", key(crowd), caution=CAUTIONS.get(crowd, NO_CAUTION)) for crowd in crowds
             ),
-            costs=(cost, cost), terms=TERMS, trusted=trusted, held_at=0.7, earlier=(), now=self.now,
+            costs=(cost, cost), terms=TERMS, trusted=trusted != "no", aged=trusted == "aged", held_at=0.7, earlier=(),
+            now=self.now,
         )
         charged = now_or_never(self.store.charge(charges))
         granted, tier = self.model.charge(
@@ -192,7 +204,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         (name, crowds, charges), self.last = self.last, None
         rows = []
         for crowd, ref in zip(crowds, charges.cohorts, strict=True):
-            _, cleared, _, counts = self.model.seat(name, crowd, self.now, trusted=charges.trusted)
+            _, cleared, _, counts = self.model.seat(name, crowd, self.now, trusted=_trust(charges))
             joins = (name, crowd) not in self.model.standing
             before = self.model.standing.get((name, crowd), (0.0, 0.0))
             after = (min(4.0, max(-2.0, before[0] + careful)), min(4.0, max(-3.0, before[1] + typical)))

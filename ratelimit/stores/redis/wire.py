@@ -122,7 +122,8 @@ def charge_of(charges: Charges, *, now: float | bool, ttl: int) -> bytes:
         "now": now, "costs": charges.costs, "ttl": ttl, "payer": charges.payer is not None,
         "cohorts": [(ref.key.hex(), ref.kind, ref.presumed, ref.caution.patience) for ref in charges.cohorts],
         "lease": _lease(charges.lease) if charges.lease else False,
-        "trusted": charges.trusted, "held_at": charges.held_at, "earlier": sketches.raw(_eights(charges.earlier)),
+        "trusted": charges.trusted, "aged": charges.aged,
+        "held_at": charges.held_at, "earlier": sketches.raw(_eights(charges.earlier)),
     })
 
 

@@ -107,19 +107,19 @@ learned = st.tuples(bets, st.floats(-4, 4), st.floats(-4, 4), st.booleans()).map
 @given(mine=most(principals()), payer=most(principals()), pays=st.booleans(),
        cohorts=st.lists(most(crowds()), min_size=len(REFS), max_size=len(REFS)),
        named=st.sets(st.sampled_from(range(len(REFS))), min_size=1) | st.just(set()),
-       costs=st.tuples(costs, costs), terms=terms, trusted=st.booleans(),
+       costs=st.tuples(costs, costs), terms=terms, trusted=st.booleans(), aged=st.booleans(),
        earlier=st.sets(st.integers(0, 5), max_size=2), lease=st.sampled_from([0, 3, (1 << 63) - 1]),
        more=st.none() | st.tuples(st.floats(-12, 5), st.floats(-12, 5)),
        rows=st.lists(learned, min_size=len(REFS), max_size=len(REFS)), own=st.floats(-3, 9),
        waits=st.sampled_from([0.0, 0.5, 90.0, 90_000.0]))
 def test_lua_does_what_python_does(
     mine: PrincipalProfile | None, payer: PrincipalProfile | None, pays: bool, cohorts: list[CohortProfile | None],
-    named: set[int], costs: tuple[float, float], terms: Terms, trusted: bool, earlier: set[int], lease: int,
-    more: tuple[float, float] | None, rows: list[CohortFold], own: float, waits: float, server: Any,
+    named: set[int], costs: tuple[float, float], terms: Terms, trusted: bool, aged: bool, earlier: set[int],
+    lease: int, more: tuple[float, float] | None, rows: list[CohortFold], own: float, waits: float, server: Any,
 ) -> None:
     """Whatever accounts, charge and time: the same admissions and the same accounts, adjusted and learned."""
     play(server, mine=mine, payer=payer, pays=pays, cohorts=cohorts, named=named, costs=costs, terms=terms,
-         trusted=trusted, earlier=earlier, lease=lease, more=more, rows=rows, own=own, waits=waits)
+         trusted=trusted, aged=aged, earlier=earlier, lease=lease, more=more, rows=rows, own=own, waits=waits)
 
 
 def standing_accounts(evidence: float, spent: float) -> dict[str, Any]:
@@ -130,7 +130,8 @@ def standing_accounts(evidence: float, spent: float) -> dict[str, Any]:
     cohort.wealth, cohort.tight, cohort.members = {"gamma": evidence * LN10}, True, 2
     cohort.levels = {"fast": spent, "slow": spent}
     return {"mine": mine, "payer": PrincipalProfile(NOW), "pays": True, "cohorts": [cohort, None, None, None],
-            "named": {0}, "costs": (1.0, 1.0), "trusted": False, "earlier": set(), "lease": 0, "more": (0.5, 0.5),
+            "named": {0}, "costs": (1.0, 1.0), "trusted": False, "aged": False, "earlier": set(), "lease": 0,
+            "more": (0.5, 0.5),
             "rows": [CohortFold(REFS[0], (), 0.1, 0.1, False)] * len(REFS), "own": 0.0, "waits": 90.0}
 
 
@@ -151,7 +152,8 @@ def test_a_pool_that_is_not_let_go_drains_slowly_until_it_is_corrected(server: A
 def play(
     server: Any, *, mine: PrincipalProfile | None, payer: PrincipalProfile | None, pays: bool,
     cohorts: list[CohortProfile | None], named: set[int], costs: tuple[float, float], terms: Terms, trusted: bool,
-    earlier: set[int], lease: int, more: tuple[float, float] | None, rows: list[CohortFold], own: float, waits: float,
+    aged: bool, earlier: set[int], lease: int, more: tuple[float, float] | None, rows: list[CohortFold], own: float,
+    waits: float,
 ) -> Admission:
     """Charge, adjust and learn in both, compare all there is after each step, and return the first admission."""
     clock = ManualClock(NOW)
@@ -159,6 +161,7 @@ def play(
     charges = Charges(
         principal=MINE, payer=PAYER if pays else None, cohorts=tuple(REFS[number] for number in sorted(named)),
         costs=costs, terms=terms, trusted=trusted, held_at=0.7, earlier=tuple(earlier), now=NOW, lease=lease,
+        aged=aged,
     )
     with server.client as client:
         client.flushall()

@@ -68,7 +68,9 @@ local function seat_of(name, presumed, patience, cohort)
     return T.hearing * math.pow(10.0, 2.0 * above + younger)
   end
   if cohort and tier >= SOFT and not cleared then
-    if C.trusted then
+    local first = mine.held_at
+    local came_of_age = C.aged and first and first < T.settled and typical >= first + patience
+    if C.trusted and not came_of_age then
       local held_at = T.trusted + patience
       held = careful >= held_at
       firm = held
