@@ -33,6 +33,7 @@ from ratelimit.stores import Charged, Fold
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ratelimit.cohort import CohortRule
     from ratelimit.policy import Policy
     from ratelimit.prompt import Prompt
     from ratelimit.refusals import Refusal
@@ -78,7 +79,16 @@ class Engine:
         self._lens = Lens()
         self._terms = {policy.name: _terms(policy) for policy in policies}
         self._keys = {policy.name: Once(partial(keyed, secret, f"{policy.name}\x1fprincipal")) for policy in policies}
-        self._refs = {policy.name: Once(partial(_ref, secret, policy)) for policy in policies}
+        self._rules = {
+            policy.name: [(rule, Once(partial(_ref, secret, policy.name, rule))) for rule in policy.cohorts]
+            for policy in policies
+        }
+        # What a request of one prompt costs, where that does not hang on the request.
+        self._costs = {
+            policy.name: None if any(callable(budget.cost) for budget in policy.budgets)
+            else tuple([float(budget.cost) for budget in policy.budgets])  # type: ignore[arg-type]  # none is callable
+            for policy in policies
+        }
         self._refusals = Refusals()
 
     def recall(self, policy: Policy, request: Request, principal: Principal, *, now: float) -> Refusal | None:
@@ -89,9 +99,9 @@ class Engine:
         found = self._refusals.find(self._keys[policy.name].of(principal.id), now=now)
         if found is None:
             return None
+        costs, terms = self._costs_of(policy, request), self._terms[policy.name]
         trusted = policy.trust.of(principal, now=now) >= policy.trust.trusted_at
-        costs = tuple([_cost(budget.cost, request) for budget in policy.budgets])
-        return found if found.covers(costs, self._terms[policy.name], trusted=trusted) else None
+        return found if found.covers(costs, terms, trusted=trusted) else None
 
     def plan(
         self, policy: Policy, request: Request, principal: Principal, *, body: bytes, now: float, lease: int = 0
@@ -108,7 +118,7 @@ class Engine:
             principal=keys.of(principal.id),
             payer=None if principal.payer is None else keys.of(principal.payer),
             cohorts=cohorts,
-            costs=tuple([_cost(budget.cost, request) for budget in policy.budgets]),
+            costs=self._costs_of(policy, request),
             terms=self._terms[policy.name],
             trusted=trust >= policy.trust.trusted_at,
             aged=principal.trust is None and not principal.verified,
@@ -240,28 +250,36 @@ class Engine:
             now=charged.now,
         )
 
+    def _costs_of(self, policy: Policy, request: Request) -> tuple[float, ...]:
+        costs = self._costs[policy.name]
+        if costs is not None and request.reading.count == 1:
+            return costs
+        return tuple([_cost(budget.cost, request) for budget in policy.budgets])
+
     def _cohorts(
         self, policy: Policy, request: Request, principal: Principal
     ) -> tuple[tuple[CohortRef, ...], tuple[int, ...]]:
-        refs, shares, named, shared = [], [], self._refs[policy.name], self._lexicon.shared
-        for number, grouping in enumerate(policy.cohorts):
-            for kind, value in grouping.of(request, principal):
-                ref = named.of(f"{number}\x1f{kind}\x1f{value}")
-                shares.append(ref.tag)
-                # What nobody else came with makes no cohort: most openings and links are nobody else's.
-                if shared.by_several(ref.tag) and ref not in refs:
-                    refs.append(ref)
-        return tuple(refs), tuple(shares)
+        found = [
+            named.of(f"{kind}\x1f{value}")
+            for rule, named in self._rules[policy.name]
+            for kind, value in rule.of(request, principal)
+        ]
+        shares = tuple([ref.tag for ref in found])
+        # What nobody else came with makes no cohort: most openings and links are nobody else's.
+        refs: dict[int, CohortRef] = {}
+        for ref, shared in zip(found, self._lexicon.shared.by_several(shares), strict=True):
+            if shared:
+                refs.setdefault(ref.tag, ref)
+        return tuple(refs.values()), shares
 
     def _digest(self, text: str) -> int:
         return _digest(self._secret, text.encode("utf-8", "surrogatepass"))
 
 
-def _ref(secret: bytes, policy: Policy, named: str) -> CohortRef:
-    """Return the cohort that *named* stands for: the number of its rule, its kind and its value."""
-    number, kind, value = named.split("\x1f", 2)
-    rule = policy.cohorts[int(number)]
-    key = keyed(secret, f"{policy.name}\x1fcohort\x1f{kind}", value)
+def _ref(secret: bytes, policy: str, rule: CohortRule, named: str) -> CohortRef:
+    """Return the cohort that *named*, a kind and a value, stands for under *rule*."""
+    kind, value = named.split("\x1f", 1)
+    key = keyed(secret, f"{policy}\x1fcohort\x1f{kind}", value)
     return CohortRef(kind, key, rule.presumed, getattr(rule, "caution", NO_CAUTION))
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -124,5 +125,6 @@ def _item(row: Remaining, disclose: Disclosure, wait: float | None) -> bytes:
     return b"%s;r=%d%s" % (name, units, again)
 
 
+@lru_cache(maxsize=1024)
 def _string(text: str) -> bytes:
     return b'"%s"' % text.replace("\\", "\\\\").replace('"', '\\"').encode("ascii")

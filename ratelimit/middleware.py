@@ -15,7 +15,7 @@ from ratelimit.edge.complaints import Complaints
 from ratelimit.edge.desk import Desk
 from ratelimit.edge.gate import Gate
 from ratelimit.edge.passage import Passage
-from ratelimit.edge.scope import STATE, declared_length, header, request_of, route_path
+from ratelimit.edge.scope import STATE, declared_length, request_of, route_path, told_by
 from ratelimit.edge.socket import Socket
 from ratelimit.edge.upload import End, Upload, read_upload, replayed
 from ratelimit.edge.visit import Settled, Visit
@@ -100,15 +100,16 @@ class RateLimitMiddleware:
         if not policies:
             await self._app(scope, receive, send)
             return
+        told = told_by(scope)
         upload = await read_upload(
             receive,
-            bound=max(policy.body_bytes for policy in policies),
-            declared=declared_length(scope),
-            timeout=max(policy.read_timeout for policy in policies).total_seconds(),
+            bound=max([policy.body_bytes for policy in policies]),
+            declared=declared_length(told),
+            timeout=max([policy.read_timeout for policy in policies]).total_seconds(),
         )
         if upload.end is End.GONE:
             return
-        visit = self._visit(policies, scope, path, upload, receive)
+        visit = self._visit(policies, scope, path, told=told, upload=upload, receive=receive)
         if visit is None:
             await self._app(scope, replayed(upload.messages, receive), send)
             return
@@ -143,15 +144,16 @@ class RateLimitMiddleware:
         return policies
 
     def _visit(
-        self, policies: Sequence[Policy], scope: Scope, path: str, upload: Upload, receive: Receive
+        self, policies: Sequence[Policy], scope: Scope, path: str, *, told: dict[bytes, str], upload: Upload,
+        receive: Receive,
     ) -> Visit | None:
         for policy in policies:
             dialect = policy.dialect_for(path)
-            request = request_of(scope, path, _reading(policy, dialect, scope, upload))
+            request = request_of(scope, path, _reading(policy, dialect, told, upload))
             if self._desk.agrees(policy, request):
                 return Visit(
                     policy=policy, dialect=dialect, request=request, upload=upload, receive=receive,
-                    accept=header(scope, b"accept"),
+                    accept=told.get(b"accept", ""),
                 )
         return None
 
@@ -177,13 +179,13 @@ class RateLimitMiddleware:
         passage.end()
 
 
-def _reading(policy: Policy, dialect: Dialect, scope: Scope, upload: Upload) -> Reading:
+def _reading(policy: Policy, dialect: Dialect, told: dict[bytes, str], upload: Upload) -> Reading:
     return read_body(
         dialect,
         upload.body,
-        content_type=header(scope, b"content-type"),
-        content_encoding=header(scope, b"content-encoding"),
-        x_body_compressed=header(scope, b"x-body-compressed"),
+        content_type=told.get(b"content-type"),
+        content_encoding=told.get(b"content-encoding"),
+        x_body_compressed=told.get(b"x-body-compressed"),
         complete=upload.end is End.WHOLE and len(upload.body) <= policy.body_bytes,
         most=policy.body_bytes,
     )

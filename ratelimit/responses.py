@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _PROBLEM = Plain()
 _TYPES = "https://iana.org/assignments/http-problem-types#"
 
+_MADE: dict[int, tuple[Policy, bytes]] = {}
+_MOST_MADE = 256
+
 #: Seconds after which to try again when nothing could be decided.
 OUTAGE_WAIT = 5.0
 
@@ -106,9 +109,19 @@ def budget_headers(decision: Decision, policy: Policy) -> list[Header]:
     if policy.disclose == "none" or not decision.remaining:
         return []
     return [
-        (b"ratelimit-policy", policy_field(policy.budgets, policy.concurrency)),
+        (b"ratelimit-policy", _configured(policy)),
         (b"ratelimit", remaining_field(decision, policy.disclose)),
     ]
+
+
+def _configured(policy: Policy) -> bytes:
+    """Return the ``RateLimit-Policy`` of *policy*, made once: by identity, as comparing policies costs more."""
+    known = _MADE.get(id(policy))
+    if known is None or known[0] is not policy:
+        if len(_MADE) >= _MOST_MADE:
+            _MADE.clear()
+        known = _MADE[id(policy)] = policy, policy_field(policy.budgets, policy.concurrency)
+    return known[1]
 
 
 def prefers_problem(accept: str) -> bool:

@@ -154,14 +154,14 @@ def test_what_one_brings_again_and_again_is_not_brought_by_several() -> None:
     """A second principal makes the difference, and only to what it brought."""
     firsts, value, another = Firsts(), 7 << 40, 8 << 40
     for _ in range(5):
-        firsts.bring(value, by=1)
-    alone = firsts.by_several(value)
-    firsts.bring(value, by=2)
-    firsts.bring(another, by=2)
+        firsts.bring([value], by=1)
+    (alone,) = firsts.by_several([value])
+    firsts.bring([value], by=2)
+    firsts.bring([another], by=2)
 
     assert not alone
-    assert firsts.by_several(value)
-    assert not firsts.by_several(another)
+    assert firsts.by_several([value]) == [True]
+    assert firsts.by_several([another]) == [False]
 
 
 @given(value=st.integers(1 << 20, 2**64 - 1), many=st.integers(1, 300), repeats=st.integers(1, 3))
@@ -171,7 +171,7 @@ def test_those_who_brought_a_value_are_counted(value: int, many: int, repeats: i
     for who in range(many):
         assert firsts.place_of(value, who) == min(255, who) + 1
         for _ in range(repeats):
-            firsts.bring(value, by=who)
+            firsts.bring([value], by=who)
 
     assert firsts.brought_by(value) == min(255, many)
     assert firsts.place_of(value, many - 1) == 0
@@ -183,7 +183,7 @@ def test_a_value_is_public_to_all_but_who_brought_it_first(value: int, tags: lis
     """The first one's own repeats are its own; to every other the value is another's."""
     firsts = Firsts()
     for tag in tags:
-        firsts.bring(value, by=tag)
+        firsts.bring([value], by=tag)
 
     assert not firsts.by_another(value, tags[0])
     assert firsts.by_another(value, tags[0] ^ 1)
@@ -194,12 +194,12 @@ def test_a_value_is_public_to_all_but_who_brought_it_first(value: int, tags: lis
 def test_what_several_brought_outlives_what_is_rare(others: list[int]) -> None:
     """Of the values that fall into one place the newest is kept, unless an older one is shared: that outlives two."""
     firsts, shared = Firsts(), 5 << 60
-    firsts.bring(shared, by=1)
-    firsts.bring(shared, by=2)
+    firsts.bring([shared], by=1)
+    firsts.bring([shared], by=2)
     for other in others:
-        firsts.bring((other << 20) + (1 << 62), by=3)
+        firsts.bring([(other << 20) + (1 << 62)], by=3)
 
-    assert firsts.by_several(shared) == (len(others) < 2)
+    assert firsts.by_several([shared]) == [len(others) < 2]
 
 
 @given(gaps=st.lists(st.floats(0, 7200), min_size=1, max_size=60))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 #: Digits of a Content-Length that count: enough to be too much, and few enough to be worked out.
 _DIGITS = 18
 
+_LOOKED_AT = frozenset({b"accept", b"content-length", b"content-type", b"content-encoding", b"x-body-compressed"})
+
 #: Where the decision stands in ``scope["state"]``.
 STATE = "ratelimit"
 
@@ -43,12 +45,17 @@ def request_of(scope: Scope, path: str, reading: Reading) -> Request:
     )
 
 
-def header(scope: Scope, name: bytes) -> str:
-    """Return the header called *name* (lower case), several of them joined by commas; empty if there is none."""
-    return ", ".join([value.decode("latin-1") for key, value in scope["headers"] if key == name])
+def told_by(scope: Scope) -> dict[bytes, str]:
+    """Return the headers that are looked at here, by name; several of one name are joined by commas."""
+    told: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        if name in _LOOKED_AT:
+            text = value.decode("latin-1")
+            told[name] = f"{told[name]}, {text}" if name in told else text
+    return told
 
 
-def declared_length(scope: Scope) -> int:
+def declared_length(told: dict[bytes, str]) -> int:
     """Return the length that the body is said to have, 0 if it is not said."""
-    length = header(scope, b"content-length")
+    length = told.get(b"content-length", "")
     return int(length[:_DIGITS]) if length.isascii() and length.isdigit() else 0

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ratelimit.edge.begun import Begun
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import Message, Receive
 
 #: Messages that are kept. A body cut finer is not read on: a message takes some 250 bytes, however little is in it.
@@ -47,14 +51,21 @@ async def read_upload(receive: Receive, *, bound: int, declared: int, timeout: f
     messages: deque[Message] = deque()
     if declared > bound:
         return Upload(messages=messages, body=b"", end=End.OVER)
+    reading = Begun(_read(receive, messages, bound))
+    if reading.ended:  # most bodies are here with the request's head, and a timeout costs more than all the rest
+        return Upload(messages=messages, body=_joined(messages), end=reading.result)
     try:
         async with asyncio.timeout(timeout) as limit:
-            end = await _read(receive, messages, bound)
+            end = await reading
     except TimeoutError:
         if not limit.expired():  # the server's own
             raise
         end = End.SLOW
-    return Upload(messages=messages, body=b"".join([message.get("body", b"") for message in messages]), end=end)
+    return Upload(messages=messages, body=_joined(messages), end=end)
+
+
+def _joined(messages: Iterable[Message]) -> bytes:
+    return b"".join([message.get("body", b"") for message in messages])
 
 
 async def _read(receive: Receive, messages: deque[Message], bound: int) -> End:

@@ -29,12 +29,15 @@ class Fingerprint(msgspec.Struct, frozen=True, gc=False):
 
     words  up to 16 distinct word ids, padded with the id 0, which no word has; uint16, shape (16,).
     scale  1 / the Euclidean norm of their weights when the payload was asked, above 0.
-    least  the smallest of the ids.
     """
 
     words: NDArray[np.uint16]
     scale: float
-    least: int
+
+    @property
+    def least(self) -> int:
+        """The smallest of the ids."""
+        return int(min([word for word in self.words.tolist() if word]))
 
 
 class Nearest(NamedTuple):
@@ -87,7 +90,7 @@ class Lens:
         self._norm = math.sqrt(total)
         kept = np.zeros(FINGERPRINT_WORDS, np.uint16)
         kept[: len(words)] = words
-        return Fingerprint(kept, 1.0 / self._norm, min(words.tolist()))
+        return Fingerprint(kept, 1.0 / self._norm)
 
     def nearest(
         self, words: NDArray[np.integer[Any]], scales: NDArray[np.float32], counts: NDArray[np.bool_] | None = None

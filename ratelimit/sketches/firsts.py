@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Places; one entry takes fourteen bytes.
 PLACES = 1 << 17
@@ -24,12 +28,12 @@ class Firsts:
     at least three must take turns to be counted as more than they are.
 
     >>> firsts = Firsts()
-    >>> firsts.bring(7 << 40, by=1)
-    >>> firsts.by_another(7 << 40, 1), firsts.by_another(7 << 40, 2), firsts.by_several(7 << 40)
-    (False, True, False)
-    >>> firsts.bring(7 << 40, by=2)
-    >>> firsts.by_several(7 << 40), firsts.brought_by(7 << 40)
-    (True, 2)
+    >>> firsts.bring([7 << 40], by=1)
+    >>> firsts.by_another(7 << 40, 1), firsts.by_another(7 << 40, 2), firsts.by_several([7 << 40])
+    (False, True, [False])
+    >>> firsts.bring([7 << 40], by=2)
+    >>> firsts.by_several([7 << 40]), firsts.brought_by(7 << 40)
+    ([True], 2)
     """
 
     __slots__ = ("_entries", "_last", "_lives", "_many")
@@ -46,10 +50,13 @@ class Firsts:
         entry = self._entries[value % PLACES]
         return entry >> _WHO == value >> _WHO and entry & _WHO_MASK != who & _WHO_MASK and entry != 0
 
-    def by_several(self, value: int) -> bool:
-        """Say whether *value* was brought by more than one."""
-        place = value % PLACES
-        return self._lives[place] != 0 and self._entries[place] >> _WHO == value >> _WHO
+    def by_several(self, values: Iterable[int]) -> list[bool]:
+        """Say of each of *values* whether it was brought by more than one."""
+        lives, entries = self._lives, self._entries
+        return [
+            lives[value % PLACES] != 0 and entries[value % PLACES] >> _WHO == value >> _WHO
+            for value in values
+        ]
 
     def brought_by(self, value: int) -> int:
         """Return by how many *value* was brought, 0 to 255."""
@@ -65,18 +72,21 @@ class Firsts:
         place, who = value % PLACES, who & _WHO_MASK
         return many + 1 if self._entries[place] & _WHO_MASK != who and self._last[place] != who else 0
 
-    def bring(self, value: int, *, by: int) -> None:
-        """Remember that *value* was brought by *by*."""
-        place, who = value % PLACES, by & _WHO_MASK
-        entry = self._entries[place]
-        if entry >> _WHO == value >> _WHO and entry:
-            if entry & _WHO_MASK != who:
-                self._lives[place] = _LIVES
-                if self._last[place] != who and self._many[place] < 255:
-                    self._many[place] += 1
-                self._last[place] = who
-        elif self._lives[place]:
-            self._lives[place] -= 1
-        else:
-            self._entries[place] = value >> _WHO << _WHO | who
-            self._last[place], self._many[place] = who, 1
+    def bring(self, values: Iterable[int], *, by: int) -> None:
+        """Remember that each of *values* was brought by *by*."""
+        entries, lasts, lives, who = self._entries, self._last, self._lives, by & _WHO_MASK
+        for value in values:
+            place = value % PLACES
+            entry = entries[place]
+            if entry >> _WHO == value >> _WHO and entry:
+                if entry & _WHO_MASK != who:
+                    lives[place] = _LIVES
+                    if lasts[place] != who:
+                        lasts[place] = who
+                        if self._many[place] < 255:
+                            self._many[place] += 1
+            elif lives[place]:
+                lives[place] -= 1
+            else:
+                entries[place] = value >> _WHO << _WHO | who
+                lasts[place], self._many[place] = who, 1

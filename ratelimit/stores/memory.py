@@ -118,10 +118,8 @@ class MemoryStore:
             self.lexicon.learn(features.ids)
         if profile.held_at is None:
             profile.held_at = fold.charges.held_at
-        for value in fold.shares:
-            self.lexicon.shared.bring(value, by=fold.tag)
-        for payload in fold.payloads:
-            self.lexicon.payloads.bring(payload, by=fold.tag)
+        self.lexicon.shared.bring(fold.shares, by=fold.tag)
+        self.lexicon.payloads.bring(fold.payloads, by=fold.tag)
         for cohort in fold.cohorts:
             self._fold_cohort(cohort, fold, profile)
         room = _room(profile, terms, now)

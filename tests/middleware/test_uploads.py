@@ -76,6 +76,47 @@ async def test_a_timeout_of_the_servers_own_is_not_ours() -> None:
         await read_upload(receive, bound=10, declared=0, timeout=5)
 
 
+@pytest.mark.parametrize("late", [0, 1, 2])
+async def test_a_body_that_comes_piece_by_piece_is_waited_for(late: int) -> None:
+    """Whichever piece is there at once, the others are waited for within the time, and no longer."""
+    wire, arrived = Wire(b"a", b"b", b"c"), asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if wire.taken >= late:
+            await arrived.wait()
+        return await wire.receive()
+
+    slow = await read_upload(receive, bound=10, declared=0, timeout=0.01)
+    reading = asyncio.create_task(read_upload(receive, bound=10, declared=0, timeout=60))
+    await asyncio.sleep(0)
+    wire.taken = late
+    arrived.set()
+    whole = await reading
+
+    assert (slow.end, slow.body) == (End.SLOW, b"abc"[:late])
+    assert (whole.end, whole.body) == (End.WHOLE, b"abc"[late:])
+
+
+async def test_who_is_cancelled_while_a_body_is_awaited_lets_receive_go() -> None:
+    """A cancellation reaches the server's receive, and is no timeout."""
+    left: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.append("receive")
+        return {}
+
+    reading = asyncio.create_task(read_upload(receive, bound=10, declared=0, timeout=60))
+    await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+    assert left == ["receive"]
+
+
 @pytest.mark.parametrize("sent", [{"content-length": "30"}, {}])
 async def test_a_large_body_streams_through(sent: dict[str, str], guard: Make, recorder: Make, policy: Make) -> None:
     """Over the bound a body is charged unread, and reaches the application whole, part for part."""

@@ -56,10 +56,8 @@ def apply(blob: bytes, learns: bytes, replica: Replica, *, worker: bytes) -> Non
         return
     for ids, _, _ in news.rows:
         lexicon.learn(np.frombuffer(ids, "<u2").astype(np.intp))
-    for value in news.shares:
-        lexicon.shared.bring(value, by=news.tag)
-    for payload in news.payloads:
-        lexicon.payloads.bring(payload, by=news.tag)
+    lexicon.shared.bring(news.shares, by=news.tag)
+    lexicon.payloads.bring(news.payloads, by=news.tag)
     for key, learn in zip(news.cohorts, learns, strict=True):
         if learn == ord("1"):
             for _, entry, draw in news.rows:

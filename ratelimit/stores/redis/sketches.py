@@ -102,5 +102,4 @@ def entry_of(seen: Fingerprint) -> bytes:
 def fingerprint_of(entry: bytes) -> Fingerprint:
     """Return the fingerprint of an entry."""
     words = np.frombuffer(entry, "<u2", FINGERPRINT_WORDS).astype(np.uint16)
-    shown = words[words != 0]
-    return Fingerprint(words, struct.unpack_from("<f", entry, 2 * FINGERPRINT_WORDS)[0], int(shown.min()))
+    return Fingerprint(words, struct.unpack_from("<f", entry, 2 * FINGERPRINT_WORDS)[0])

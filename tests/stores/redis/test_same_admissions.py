@@ -233,7 +233,7 @@ def folded(charges: Charges, rows: list[CohortFold], own: float) -> Fold:
     words = np.zeros(16, np.uint16)
     words[:2] = 7, 9
     seen = Features(
-        ids=np.array([7, 9]), fingerprint=Fingerprint(words, 1.0, 7), lens=Lens(), nearest_own=NOWHERE, public=False,
+        ids=np.array([7, 9]), fingerprint=Fingerprint(words, 1.0), lens=Lens(), nearest_own=NOWHERE, public=False,
         sender=1, repeats=False, draw=1 << 30, tag=5, continues=False, bare=True, trusted=False, tight=False,
         now=charges.now,
     )
