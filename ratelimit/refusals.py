@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST = 1 << 15
 
 
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+class Refusal(msgspec.Struct, kw_only=True):
     """One refusal, and what it hangs on.
 
     decision  as it was made, *at* Unix seconds.
@@ -28,6 +28,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     mine      the principal, of whom *folds* requests had been learned.
     heard_at  when it is answered although cohorts hold it, Unix seconds; infinite if never.
     account   the one that refuses for the longest, and whether a cohort shares it.
+    wait      for how many seconds more it does, when it was last looked at.
     """
 
     decision: Decision
@@ -39,6 +40,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     heard_at: float
     account: Account
     shared: bool
+    wait: float = 0.0
 
     def covers(self, costs: tuple[float, ...], terms: Terms, *, trusted: bool) -> bool:
         """Say whether a request asked so is refused by the same account for the same reasons."""
@@ -50,13 +52,13 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def seen(self, now: float, *, remaining: bool = True) -> Decision:
-        """Return the decision as it stands at *now*, Unix seconds; what remains only if it is asked for."""
+        """Return the decision as it stands at *now* (Unix seconds), when it was found; what remains only if asked."""
         decision, charges, ladder = self.decision, self.charges, self.charges.terms.ladder
         fades = decision.evidence and now - self.mine.active_at > ladder.grace.total_seconds()
         share = ladder.share(self.own_tier)
         return msgspec.structs.replace(
             decision,
-            retry_after=min(refuses(charges, self.account, shared=self.shared, now=now), self.heard_at - now),
+            retry_after=min(self.wait, self.heard_at - now),
             remaining=left_at(decision.remaining, charges.terms, share, now - self.at) if remaining else (),
             evidence=evidence_by_signal(self.mine, ladder, now) if fades else decision.evidence,
         )
@@ -87,12 +89,11 @@ class Refusals:
         kept = self._kept.get(key)
         if kept is None:
             return None
-        if (
-            kept.at <= now < kept.heard_at  # a clock that stepped back is the store's to judge
-            and kept.mine.folds == kept.folds
-            and refuses(kept.charges, kept.account, shared=kept.shared, now=now)
-        ):
-            return kept
+        # A clock that stepped back is the store's to judge.
+        if kept.at <= now < kept.heard_at and kept.mine.folds == kept.folds:
+            kept.wait = refuses(kept.charges, kept.account, shared=kept.shared, now=now)
+            if kept.wait:
+                return kept
         del self._kept[key]
         return None
 

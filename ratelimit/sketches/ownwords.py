@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 _SLOTS = 512
 _FULL = 250
 
+# 1 - count / prompts, for every count and number of prompts that can be.
+_ABSENT: NDArray[np.float32] = np.array(
+    [np.float32(1.0) - np.arange(256, dtype=np.float32) * np.float32(1.0 / max(1, many)) for many in range(_FULL)]
+)
+
 
 class OwnWords:
     """The share of a principal's own prompts that hold a word, in 512 bytes.
@@ -31,7 +36,8 @@ class OwnWords:
 
     def absent(self, words: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return for each of *words* the share of own prompts, 0 to 1, that did not hold it."""
-        return np.float32(1.0) - self.counts.take(words & (_SLOTS - 1)) * np.float32(1.0 / max(1, self.prompts))
+        row: NDArray[np.float32] = _ABSENT[self.prompts]
+        return row.take(self.counts.take(words & (_SLOTS - 1)))
 
     def constant(self, words: NDArray[np.intp], least: float) -> int:
         """Return how many of the distinct *words* are in at least that share of the own prompts."""
