@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Principals whose last refusal is remembered.
 MOST = 1 << 15
 
+#: Seconds after which the store is asked again all the same: it forgets whom nobody asks about.
+STANDS = 86_400.0
+
 
 class Refusal(msgspec.Struct, kw_only=True):
     """One refusal, and what it hangs on.
@@ -73,7 +76,8 @@ class Refusals:
     requests of a stopped harvest cost less than those of anybody else.
 
     It is not given to a request that costs less, or comes when the principal's trust has changed; and one that
-    continues a conversation must not be asked here at all.
+    continues a conversation must not be asked here at all. Nor is it given for longer than a day, so that a store which
+    forgets the idle does not forget who is refused: to come back as a stranger would be a way out.
     """
 
     __slots__ = ("_kept",)
@@ -90,7 +94,7 @@ class Refusals:
         if kept is None:
             return None
         # A clock that stepped back is the store's to judge.
-        if kept.at <= now < kept.heard_at and kept.mine.folds == kept.folds:
+        if kept.at <= now < min(kept.heard_at, kept.at + STANDS) and kept.mine.folds == kept.folds:
             kept.wait = refuses(kept.charges, kept.account, shared=kept.shared, now=now)
             if kept.wait:
                 return kept

@@ -203,6 +203,18 @@ def test_who_is_held_is_heard_now_and_then(play: Callable[..., Any], writer: Cal
     assert sum(answered["goes on"]) <= 20
 
 
+def test_who_is_refused_all_the_time_is_not_forgotten(play: Callable[..., Any], writer: Callable[..., Any]) -> None:
+    """A store forgets the idle; whoever goes on asking is not idle, though it is refused from memory."""
+    answered = []
+    for days in (3, 300):
+        run, write = play(ttl=timedelta(days=days)), writer(1)
+        harvest(run, write, members(40), 3000, template="")
+        answered.append(harvest(run, write, members(40), 40 * 24 * 6, gap=3600 / 40, template=""))
+        assert run.recalled
+
+    assert answered[0] == answered[1] < 100
+
+
 @pytest.mark.parametrize(("spread", "tight"), [(5, False), (1000, True)])
 def test_what_a_whole_class_sends_is_no_harvest(
     play: Callable[..., Any], writer: Callable[..., Any], spread: int, tight: bool
