@@ -33,30 +33,36 @@ class LawBrokenError(AssertionError):
                 f"{_indented(self.program)}")
 
 
-def program(law: str, policy: Policy, steps: Sequence[Any], options: str = "") -> str:
-    """Return Python that breaks *law* by *policy* again."""
-    used = sorted({type(step).__name__ for step in steps})
+def program(law: str, policy: Policy, steps: Sequence[Any], **options: object) -> str:
+    """Return Python that breaks *law* by *policy* again; *options*: further arguments of the law, if not ``None``."""
+    used = sorted({type(step).__name__ for step in steps if not isinstance(step, int)})
+    given = {name: value for name, value in options.items() if value is not None}
+    lines = [f"from ratelimit.testing import {', '.join(['laws', *used])}"]
+    lines.append(_found(policy, "policy") or _written(policy))
+    lines += [_found(value, name) or f"{name} = {value!r}" for name, value in given.items()]
     rows = "".join(f"    {step!r},\n" for step in steps)
-    imports = ", ".join(["laws", *used])
-    return (f"from ratelimit.testing import {imports}\n{_named(policy)}\n"
-            f"laws.{law}.on(policy, [\n{rows}]{options})\n")
+    passed = "".join(f", {name}={name}" for name in given)
+    return "\n".join(lines) + f"\n\nlaws.{law}.on(policy, [\n{rows}]{passed})\n"
 
 
-def _named(policy: Policy) -> str:
-    """Return Python that gets at *policy*: by its name in a module, or else by its fields."""
+def _found(value: object, name: str) -> str | None:
+    """Return Python that imports *value* from the module where it stands, as *name*."""
     for module in list(sys.modules.values()):
-        name = next((name for name, value in list(getattr(module, "__dict__", {}).items()) if value is policy), None)
-        if name is not None and name.isidentifier() and module.__name__ != "__main__":
-            return f"from {module.__name__} import {name}{'' if name == 'policy' else ' as policy'}\n"
-    kept = {name: value for name, value in _fields(policy).items() if value != _fields(type(policy)()).get(name)}
-    if all("<" not in repr(value) for value in kept.values()):
-        given = ", ".join(f"{name}={value!r}" for name, value in kept.items())
-        return f"import datetime\n\nfrom ratelimit import *\n\npolicy = {type(policy).__name__}({given})\n"
-    return "policy = ...  # the policy, which stands in no module\n"
+        known = next((key for key, one in list(getattr(module, "__dict__", {}).items()) if one is value), None)
+        if known is not None and known.isidentifier() and module.__name__ != "__main__":
+            return f"from {module.__name__} import {known}{'' if known == name else f' as {name}'}"
+    return None
 
 
-def _fields(policy: Policy) -> dict[str, object]:
-    return {name: getattr(policy, name) for name in type(policy).__dataclass_fields__}
+def _written(policy: Policy) -> str:
+    """Return Python that makes *policy* by its fields, those left out that are the usual ones."""
+    usual = type(policy)()
+    kept = {name: value for name in type(policy).__dataclass_fields__
+            if (value := getattr(policy, name)) != getattr(usual, name)}
+    if any("<" in repr(value) for value in kept.values()):
+        return "policy = ...  # the policy, which stands in no module"
+    given = ", ".join(f"{name}={value!r}" for name, value in kept.items())
+    return f"import datetime\n\nfrom ratelimit import *\n\npolicy = {type(policy).__name__}({given})"
 
 
 def _indented(text: str) -> str:

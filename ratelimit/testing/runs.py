@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Size(msgspec.Struct, frozen=True, kw_only=True):
     """How large a rehearsal is: a campaign of so many *accounts*, for so many *days*."""
 
-    accounts: int = 40
-    days: float = 4.0
+    accounts: int = 60
+    days: float = 5.0
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,6 +73,15 @@ def test_the_program_shows_it_again(name: str, tmp_path: Path) -> None:
     assert raised.value.what in done.stderr
 
 
+def test_the_program_names_the_store_too(tmp_path: Path) -> None:
+    """Where that is what breaks the law."""
+    with pytest.raises(LawBrokenError) as raised:
+        laws.never_looser(wrong.FEW, store=wrong.forgetful)
+
+    assert "from wrong_policies import forgetful as store\n" in raised.value.program
+    assert raised.value.program.endswith("], store=store)\n")
+
+
 def test_a_policy_that_stands_in_no_module_is_written_out(tmp_path: Path) -> None:
     """By its fields, as far as they are not the usual ones."""
     from dataclasses import replace  # noqa: PLC0415

@@ -111,7 +111,8 @@ def _steady(policy: Policy, steps: Sequence[Step], store: MakeStore | None) -> s
 
 def _crowded(policy: Policy) -> st.SearchStrategy[list[Step]]:
     """Draw traces in which many ask, so that a store has to let some go."""
-    return st.lists(asks(policy, ("ann", "bob", "cyd", "dan")), min_size=3, max_size=8) | mixed(policy)
+    many: st.SearchStrategy[Step] = asks(policy, ("ann", "bob", "cyd", "dan"))
+    return st.lists(many, min_size=3, max_size=8) | mixed(policy)
 
 
 def _tightened(policy: Policy) -> st.SearchStrategy[list[Step]]:

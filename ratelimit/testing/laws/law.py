@@ -63,7 +63,7 @@ class Law:
         except Exception as error:  # noqa: BLE001 (a user's policy raises anything, and that is a breach of any law)
             what = f"Deciding raised {type(error).__name__}: {error}."
         if what is not None:
-            raise LawBrokenError(self.name, self.says, what, steps, program(self.name, policy, steps))
+            raise LawBrokenError(self.name, self.says, what, steps, program(self.name, policy, steps, store=store))
 
 
 def search(tries: Callable[[Any], None], drawn: st.SearchStrategy[Any], profile: str) -> None:

@@ -57,7 +57,7 @@ class PassThrough:
             what = f"The exchange raised {type(error).__name__}: {error}."
         if what is not None:
             raise LawBrokenError(self.name, self.says, what, (), program(
-                self.name, policy, steps, "" if guard is RateLimitMiddleware else ", guard=guard"))
+                self.name, policy, steps, guard=None if guard is RateLimitMiddleware else guard))
 
 
 async def _breach(policy: Policy, steps: Sequence[Passes], guard: Guard) -> str | None:

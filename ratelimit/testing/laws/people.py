@@ -43,8 +43,8 @@ class HonestPromise:
         except Exception as error:  # noqa: BLE001 (a user's policy raises anything, and that is a breach of any law)
             what = f"Deciding raised {type(error).__name__}: {error}."
         if what is not None:
-            options = "" if alpha == ALPHA else f", alpha={alpha!r}"
-            raise LawBrokenError(self.name, self.says, what, (), program(self.name, policy, list(steps), options))
+            given = None if alpha == ALPHA else alpha
+            raise LawBrokenError(self.name, self.says, what, (), program(self.name, policy, steps, alpha=given))
 
 
 def _breach(policy: Policy, seeds: Sequence[int], alpha: float) -> str | None:
