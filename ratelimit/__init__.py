@@ -40,6 +40,7 @@ from ratelimit.dialects import (
 from ratelimit.errors import DiscoveryError, PolicyError, RatelimitError, StoreError
 from ratelimit.evidence import Ladder
 from ratelimit.identify import APIKey, ClientIP, EndUser, FirstOf, Header, Resolver
+from ratelimit.live import LivePolicies
 from ratelimit.middleware import RateLimitMiddleware
 from ratelimit.policy import Policy
 from ratelimit.presumption import Caution, Presumption
@@ -84,6 +85,7 @@ __all__ = [  # noqa: RUF022 (in the plain order that a test holds it to)
     "Gemini",
     "Header",
     "Ladder",
+    "LivePolicies",
     "MCP",
     "ManualClock",
     "MemoryStore",

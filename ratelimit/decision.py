@@ -71,6 +71,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     refused      what enforcement would have done: true where the budgets said no, whatever the mode did about it.
     tier         the tier that counted: the principal's own, or that of a cohort whose budget it must share.
     policy       the policy's name.
+    version      the policy's version: see ``Policy.version``.
     mode         the policy's mode.
     principal    the principal's keyed hash in hexadecimal; empty for an exempted request.
     reasons      why it was refused or would have been; empty otherwise.
@@ -97,6 +98,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cohorts: dict[str, float] = {}
     exempt: bool = False
     slots: int | None = None
+    version: str = ""
 
     @property
     def behavioural(self) -> bool:

@@ -148,6 +148,7 @@ class Engine:
             refused=not admission.allowed,
             tier=admission.tier,
             policy=policy.name,
+            version=policy.version,
             mode=policy.mode,
             principal=plan.charges.principal.hex(),
             reasons=admission.reasons,

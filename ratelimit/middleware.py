@@ -15,6 +15,7 @@ from ratelimit.edge.complaints import Complaints
 from ratelimit.edge.desk import Desk
 from ratelimit.edge.gate import Gate
 from ratelimit.edge.passage import Passage
+from ratelimit.edge.rules import Rules
 from ratelimit.edge.scope import STATE, declared_length, request_of, route_path, told_by
 from ratelimit.edge.socket import Socket
 from ratelimit.edge.upload import End, Upload, read_upload, replayed
@@ -22,6 +23,7 @@ from ratelimit.edge.visit import Settled, Visit
 from ratelimit.engine import Engine
 from ratelimit.errors import refuse_invalid
 from ratelimit.identify import DEFAULT_IDENTIFY, Resolver
+from ratelimit.live import LivePolicies
 from ratelimit.policy import Policy
 from ratelimit.request import Request
 from ratelimit.responses import slow_reply
@@ -45,7 +47,7 @@ class RateLimitMiddleware:
     app          the application.
     policy       one policy, or several of which the first counts that governs the request and whose ``when`` agrees;
                  a request that none governs passes untouched. ``None``: what the environment names by
-                 ``RATELIMIT_POLICY=package.module:name``, else ``Policy()``.
+                 ``RATELIMIT_POLICY=package.module:name``, else ``Policy()``. ``LivePolicies`` may change while it runs.
     identify     says who asks, by a sync or async function of the ``Request``. Where it says ``None``, all unnamed
                  requests of the peer's network (its /24, or its /64) share one budget. Where it raises, the answer is
                  503; audit mode lets pass.
@@ -69,25 +71,28 @@ class RateLimitMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        policy: Policy | Sequence[Policy] | None = None,
+        policy: Policy | Sequence[Policy] | LivePolicies | None = None,
         *,
         identify: Resolver | None = None,
         store: Store | None = None,
         on_decision: OnDecision | Sequence[OnDecision] | None = None,
     ) -> None:
+        self._live = policy if isinstance(policy, LivePolicies) else None
+        if isinstance(policy, LivePolicies):
+            policy = policy.current
         policies = discover() if policy is None else (policy,) if isinstance(policy, Policy) else policy
         refuse_invalid("RateLimitMiddleware", list(problems(app, policies, identify, store, on_decision)))
         self._app = app
-        self._policies = tuple(policies)
+        self._identify = identify or DEFAULT_IDENTIFY
         self._store: Store = MemoryStore() if store is None else store
-        complaints = Complaints()
+        self._complaints = Complaints()
         listeners = () if on_decision is None else (on_decision,) if callable(on_decision) else on_decision
-        self._desk = Desk(self._store, listeners, complaints)
-        engine = Engine(self._policies, secret=self._store.secret, lexicon=self._store.lexicon)
-        self._gate = Gate(self._policies, engine, self._store, identify or DEFAULT_IDENTIFY, complaints)
+        self._desk = Desk(self._store, listeners, self._complaints)
+        self._generation = 0 if self._live is None else self._live.generation
+        self._rules = self._made(tuple(policies))
 
     def __repr__(self) -> str:
-        names = ", ".join(policy.name for policy in self._policies)
+        names = ", ".join(policy.name for policy in self._rules.policies)
         return f"RateLimitMiddleware(policies=({names}), store={self._store!r})"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,8 +100,8 @@ class RateLimitMiddleware:
         if scope["type"] != "http":
             await self._other(scope, receive, send)
             return
-        path = route_path(scope)
-        policies = self._governing(scope["method"].upper(), path)
+        rules, path = self._in_force(), route_path(scope)
+        policies = rules.governing(scope["method"].upper(), path)
         if not policies:
             await self._app(scope, receive, send)
             return
@@ -113,7 +118,7 @@ class RateLimitMiddleware:
         if visit is None:
             await self._app(scope, replayed(upload.messages, receive), send)
             return
-        settled = _too_slow(visit) if upload.end is End.SLOW else await self._gate.settle(visit)
+        settled = _too_slow(visit) if upload.end is End.SLOW else await rules.gate.settle(visit)
         if settled is not None:
             await self._respond(visit, settled, scope, send)
 
@@ -121,27 +126,29 @@ class RateLimitMiddleware:
         """Let a lifespan pass, and listen to a websocket at whose path prompts are sent as messages."""
         heard = []
         if scope["type"] == "websocket":
-            path = route_path(scope)
-            heard = [(policy, dialect) for policy in self._policies
+            rules, path = self._in_force(), route_path(scope)
+            heard = [(policy, dialect) for policy in rules.policies
                      if policy.covers(path) and (dialect := policy.dialect_for(path)).hears]
         if not heard:
             await self._app(scope, receive, send)
             return
-        socket = Socket(heard, self._gate, self._desk, scope=scope, path=path, receive=receive, send=send)
+        socket = Socket(heard, rules.gate, self._desk, scope=scope, path=path, receive=receive, send=send)
         try:
             await self._app(scope, socket.receive, socket.send)
         finally:
             socket.end()
 
-    def _governing(self, method: str, path: str) -> list[Policy]:
-        """Return the policies that may govern: as far as the first that does so unconditionally."""
-        policies = []
-        for policy in self._policies:
-            if policy.governs(method, path):
-                policies.append(policy)
-                if policy.when is None:
-                    break
-        return policies
+    def _in_force(self) -> Rules:
+        """Return the rules that a new request falls under."""
+        live = self._live
+        if live is not None and live.generation != self._generation:
+            self._generation = live.generation
+            self._rules = self._made(live.current)
+        return self._rules
+
+    def _made(self, policies: tuple[Policy, ...]) -> Rules:
+        engine = Engine(policies, secret=self._store.secret, lexicon=self._store.lexicon)
+        return Rules(policies, Gate(policies, engine, self._store, self._identify, self._complaints))
 
     def _visit(
         self, policies: Sequence[Policy], scope: Scope, path: str, *, told: dict[bytes, str], upload: Upload,

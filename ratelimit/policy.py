@@ -16,6 +16,7 @@ from ratelimit.evidence import Ladder
 from ratelimit.presumption import Presumption
 from ratelimit.signals import Affinity, CohortSignal, PrincipalSignal, Stamina, Wander
 from ratelimit.trust import Trust
+from ratelimit.version import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +87,11 @@ class Policy:
 
     def __post_init__(self) -> None:
         refuse_invalid(f"Policy({self.name!r})", list(self._problems()))
+
+    @property
+    def version(self) -> str:
+        """Sixteen hexadecimal digits that stand for all it says; a function in it counts by where it is defined."""
+        return version_of(self)
 
     def governs(self, method: str, path: str) -> bool:
         """Say whether a request of *method* to *path* may fall under this policy (``when`` is asked later)."""

@@ -22,7 +22,7 @@ HEAVY = (
 
 def test_the_public_names_are_sorted_and_there() -> None:
     """``__all__`` is sorted, and holds exactly the public names of the package."""
-    public = {name for name in vars(ratelimit) if not name.startswith(("_", "@"))}  # @: pytest's own, as we are a plugin
+    public = {name for name in vars(ratelimit) if not name.startswith(("_", "@"))}  # @: pytest's, as we are a plugin
     modules = {name for name in public if sys.modules.get(f"ratelimit.{name}") is getattr(ratelimit, name)}
 
     assert ratelimit.__all__ == sorted(ratelimit.__all__)

@@ -61,6 +61,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
             allowed=self.policy.mode == "audit",
             refused=True,
             policy=self.policy.name,
+            version=self.policy.version,
             mode=self.policy.mode,
             principal=principal,
             reasons=(Reason(cause=cause, name=name, detail=detail),),
@@ -68,13 +69,14 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
 
     def exempted(self) -> Decision:
         """Return the decision that lets this request through uncharged and unobserved."""
-        return Decision(allowed=True, policy=self.policy.name, mode=self.policy.mode, exempt=True)
+        return Decision(allowed=True, policy=self.policy.name, version=self.policy.version, mode=self.policy.mode,
+                        exempt=True)
 
     def undecided(self, name: str, *, principal: str) -> Decision:
         """Return the decision that lets this request through although the store failed: *name* says how."""
         reason = Reason(cause=Cause.UNAVAILABLE, name=name, detail="The store failed, and the policy lets pass.")
-        return Decision(allowed=True, policy=self.policy.name, mode=self.policy.mode, principal=principal,
-                        reasons=(reason,))
+        return Decision(allowed=True, policy=self.policy.name, version=self.policy.version, mode=self.policy.mode,
+                        principal=principal, reasons=(reason,))
 
     def settled(self, decision: Decision, reply: Reply) -> Settled:
         """Return what to do after *decision*: answer *reply*, unless it lets the request go on."""

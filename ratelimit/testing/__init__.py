@@ -12,6 +12,7 @@ from ratelimit.testing.broken import LawBrokenError
 from ratelimit.testing.checking import check_policy
 from ratelimit.testing.conversation import Conversation, converse
 from ratelimit.testing.exchange import Exchange, drive
+from ratelimit.testing.laws import Passes
 from ratelimit.testing.machine import Unreliable, policy_machine
 from ratelimit.testing.play import MakeStore, Play
 from ratelimit.testing.runs import Size
@@ -26,6 +27,7 @@ __all__ = [
     "Exchange",
     "LawBrokenError",
     "MakeStore",
+    "Passes",
     "Play",
     "ProtocolChecker",
     "ProtocolViolation",

@@ -43,6 +43,7 @@ from ratelimit import (
     Gemini,
     Header,
     Ladder,
+    LivePolicies,
     ManualClock,
     MemoryStore,
     Mistral,
@@ -202,6 +203,11 @@ def guard(app: ASGIApp) -> ASGIApp:
         log.exception("%s", group.exceptions)
     except* (DiscoveryError, StoreError, RatelimitError) as group:
         log.exception("%s", group.exceptions)
+    live = LivePolicies("limits:policy", check=lambda policy: log.info("%s", policy.version))
+    live.on_signal()
+    log.info("%s %s", live.reload(), live.generation)
+    live.replace(policy)
+    log.info("%s", RateLimitMiddleware(app, live))
     shared: Store = RedisStore("redis://127.0.0.1", secret=b"x" * 32, timeout=timedelta(milliseconds=50))
     return RateLimitMiddleware(app, policy, identify=by_team, store=shared)
 

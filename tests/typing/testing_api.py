@@ -12,6 +12,7 @@ from ratelimit.testing import (
     BadSignalError,
     LawBrokenError,
     MakeStore,
+    Passes,
     Play,
     ProtocolChecker,
     Size,
@@ -53,6 +54,7 @@ def proved(policy: Policy) -> str:
         laws.bounded(policy, store=store, profile="thorough")
         laws.forgiving.on(policy, steps, store=store)
         laws.honest_promise(policy, alpha=0.05)
+        laws.pass_through.on(policy, [Passes((b"a",), (b"b", b"c"))])
         check_signal(Wander(), alpha=0.01)
     except (LawBrokenError, BadSignalError) as error:
         return str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -52,7 +53,8 @@ class PassThrough:
     def on(self, policy: Policy, steps: Sequence[Passes], *, guard: Guard = RateLimitMiddleware) -> None:
         """Try the law on exchanges. Raises: LawBrokenError."""
         try:
-            what = asyncio.run(_breach(policy, steps, guard))
+            with ThreadPoolExecutor(1) as elsewhere:  # there may be a loop here that runs already
+                what = elsewhere.submit(asyncio.run, _breach(policy, steps, guard)).result()
         except Exception as error:  # noqa: BLE001 (a guard of a user's raises anything, and that is a breach)
             what = f"The exchange raised {type(error).__name__}: {error}."
         if what is not None:
