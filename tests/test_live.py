@@ -83,7 +83,7 @@ async def test_a_change_is_in_force_at_once_and_resets_nobody(limits: Callable[.
 
 
 @pytest.mark.parametrize(("written", "told"), [
-    ("burst=2, quota=0", "quota: must be at least 1, got 0"),
+    ("burst=2, quota=0", "quota: must be a whole number of at least 1, got 0"),
     ("burst=2, more=', nonsense=5'", "unexpected keyword argument 'nonsense'"),
     ("burst='syntax error('", "SyntaxError"),
 ])
