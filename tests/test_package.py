@@ -16,7 +16,9 @@ ROOT = Path(__file__).parent.parent
 #: Whatever a user has not asked for.
 HEAVY = (
     "redis", "hypothesis", "pytest", "plotly", "matplotlib", "uvicorn", "httpx", "rich", "openai", "anthropic",
-    "brotli", "zstandard", "google.genai", "cohere", "mistralai", "ollama", "botocore", "huggingface_hub", "mcp",
+    "brotli", "zstandard",
+    "prometheus_client", "opentelemetry", "google.genai", "cohere", "mistralai", "ollama", "botocore",
+    "huggingface_hub", "mcp",
 )
 
 

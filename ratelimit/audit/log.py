@@ -64,7 +64,7 @@ class EvidenceLog:
         self._clock, self._every = clock or SystemClock(), every
         self._writer = Writer(Path(folder), secret, rotate=rotate, clock=self._clock)
         self._tiers: dict[str, Tier] = {}
-        self._counts: Counter[tuple[str, str, str, str]] = Counter()
+        self._counts: Counter[tuple[str, str, Tier, str]] = Counter()
         self._counted = 0
         self._folder = folder
 
@@ -74,7 +74,7 @@ class EvidenceLog:
     def __call__(self, decision: Decision, request: Request) -> None:
         """Record *decision*, or count it."""
         tier, who = decision.tier, decision.principal
-        before = self._tiers.get(who, Tier.CLEAR)
+        before = self._tiers.get(who, Tier.CLEAR) if self._tiers else Tier.CLEAR
         if decision.refused or tier is not before:
             if len(self._tiers) >= _MOST:
                 self._tiers.clear()
@@ -84,7 +84,7 @@ class EvidenceLog:
                 self._tiers.pop(who, None)
             self.record("decision", _told(decision, request, before))
             return
-        self._counts[decision.policy, decision.version, str(tier), decision.mode] += 1
+        self._counts[decision.policy, decision.version, tier, decision.mode] += 1
         self._counted += 1
         if self._counted >= self._every:
             self._count()
@@ -110,7 +110,8 @@ class EvidenceLog:
 
     def _count(self) -> None:
         for (policy, version, tier, mode), many in self._counts.items():
-            self.record("counts", {"policy": policy, "version": version, "tier": tier, "mode": mode, "answered": many})
+            self.record("counts", {"policy": policy, "version": version, "tier": str(tier), "mode": mode,
+                                   "answered": many})
         self._counts.clear()
         self._counted = 0
 

@@ -26,6 +26,7 @@ from ratelimit.ledger import (
 from ratelimit.profile import CohortProfile, PrincipalProfile
 from ratelimit.sketches import Lexicon
 from ratelimit.stores.base import Adjustment, Charged, CohortFold, Fold
+from ratelimit.stores.health import Health
 from ratelimit.stores.residue import Residue
 from ratelimit.stores.rooms import Rooms
 
@@ -151,6 +152,16 @@ class MemoryStore:
 
     async def aclose(self) -> None:
         """Do nothing: there is nothing to release."""
+
+    def health(self) -> Health:
+        """Say how many it keeps, and how large the tightened cohorts are."""
+        sizes = [0, 0, 0, 0]
+        for key in self._tight:
+            cohort = self._cohorts.peek(key)
+            if cohort is not None:
+                sizes[min(3, len(str(max(1, cohort.members))) - 1)] += 1
+        one, two, three, more = sizes
+        return Health(principals=len(self._principals), cohorts=len(self._cohorts), tight=(one, two, three, more))
 
     def _fold_cohort(self, learned: CohortFold, fold: Fold, profile: PrincipalProfile) -> None:
         terms, now, ref = fold.charges.terms, fold.now, learned.ref

@@ -64,6 +64,11 @@ class Rooms(Generic[K, V]):
             self.put(key, entry.record, room=entry.room, now=now)
         return entry.record
 
+    def peek(self, key: K) -> V | None:
+        """Return the record of *key*, however old, and mark it by nothing; ``None`` if it is not kept."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.record
+
     def room_of(self, key: K) -> int:
         """Return the number of the room that *key* is in, -1 if it is not kept."""
         entry = self._entries.get(key)

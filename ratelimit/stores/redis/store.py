@@ -13,6 +13,7 @@ import msgspec
 from ratelimit.clock import Clock, SystemClock
 from ratelimit.errors import StoreError, refuse_invalid
 from ratelimit.stores.base import Adjustment
+from ratelimit.stores.health import Health
 from ratelimit.stores.redis import wire
 from ratelimit.stores.redis.arguments import client_of, problems
 from ratelimit.stores.redis.backlog import Backlog
@@ -96,6 +97,7 @@ class RedisStore:
         self._tight, self._log_key = self._prefix + "tight", self._prefix + "log"
         self._backlog = Backlog(most=backlog, timeout=max(1.0, self._timeout))
         self._breaker = Breaker()
+        self._asked, self._failures, self._seconds = 0, 0, 0.0
         self._worker = secrets.token_bytes(8)
         self._terms: dict[int, tuple[Terms, bytes]] = {}
         self._owed = Owed(most=backlog)
@@ -129,14 +131,26 @@ class RedisStore:
             keys.append(self._principal(charges.payer))
         keys += [self._cohort(ref.key) for ref in charges.cohorts]
         now = charges.now if self._given else False
+        time = asyncio.get_running_loop().time
+        began = time()
+        self._asked += 1
         try:
             reply = await line.ask(call("charge", keys, self._terms_of(charges.terms),
                                         wire.charge_of(charges, now=now, ttl=self._ttl), self._cohort(b"")))
         except FAILURES as error:
+            self._failures += 1
             self._failed(error)
             return await self._alone(charges, error)
+        finally:
+            self._seconds += time() - began
         self._breaker.succeeded()
         return self._answered(charges, reply)
+
+    def health(self) -> Health:
+        """Say whether the server answers, how fast, and how much waits for it."""
+        own = self._replica.health()
+        return Health(up=self._breaker.closed, charges=self._asked, failures=self._failures, seconds=self._seconds,
+                      waiting=len(self._backlog), principals=own.principals, cohorts=own.cohorts, tight=own.tight)
 
     def fold(self, fold: Fold) -> None:
         """Learn what was answered, soon: written in the background, and kept as far as there is room while away."""
