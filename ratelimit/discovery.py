@@ -31,6 +31,11 @@ def load(named: str, *, said: str) -> tuple[Policy, ...]:
     return _Named(named, said).policies()
 
 
+def policies_in(found: object, *, said: str) -> tuple[Policy, ...]:
+    """Return the policies that *found* is, or returns; errors begin with *said*. Raises: DiscoveryError."""
+    return _Named("", said).made_of(found)
+
+
 def find(named: str, *, said: str) -> object:
     """Return what *named*, written ``package.module:name``, stands for. Raises: DiscoveryError, begins with *said*."""
     return _Named(named, said).found()
@@ -43,7 +48,9 @@ class _Named:
         self._named, self._said = named, said
 
     def policies(self) -> tuple[Policy, ...]:
-        found = self.found()
+        return self.made_of(self.found())
+
+    def made_of(self, found: object) -> tuple[Policy, ...]:
         if callable(found) and not isinstance(found, Policy):
             try:
                 found = found()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +22,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--ratelimit-policy", action="append", default=[], metavar="MODULE:NAME",
                     help="collect one test per law for this Policy, sequence of them, or function that returns either; "
                          "repeatable")
+    group.addoption("--ratelimit-scenarios", action="append", default=[], metavar="FOLDER",
+                    help="collect one test for each scenario in this folder, or for the folder that is one; repeatable")
     group.addoption("--ratelimit-profile", default="ci", choices=["quick", "ci", "thorough"],
                     help="on how many traces each law is tried (default: ci)")
 
@@ -35,6 +38,8 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     """Add a test for each law and policy that was asked for."""
     for named in config.getoption("--ratelimit-policy"):
         items.extend(_laws_of(session, named, config.getoption("--ratelimit-profile")))
+    for folder in config.getoption("--ratelimit-scenarios"):
+        items.extend(_scenarios_in(session, Path(folder)))
 
 
 @pytest.fixture
@@ -76,6 +81,39 @@ def _laws_of(session: pytest.Session, named: str, profile: str) -> Iterator[pyte
         for law in laws.ALL:
             name = f"{named}[{policy.name}]::{law.name}"
             yield LawItem.from_parent(session, name=name, policy=policy, law=law.name, profile=profile)
+
+
+def _scenarios_in(session: pytest.Session, folder: Path) -> Iterator[pytest.Item]:
+    found = [folder] if (folder / "expect.toml").exists() else sorted(
+        path.parent for path in folder.glob("*/expect.toml"))
+    if not found:
+        raise pytest.UsageError(f"--ratelimit-scenarios {folder}: holds none; `ratelimit scenario new` makes one")
+    for path in found:
+        yield ScenarioItem.from_parent(session, name=f"scenario::{path}", folder=path)
+
+
+class ScenarioItem(pytest.Item):
+    """One scenario."""
+
+    def __init__(self, *, folder: Path, **given: object) -> None:
+        super().__init__(**given)  # type: ignore[arg-type]  # pytest's own: name and parent
+        self.folder = folder
+
+    def runtest(self) -> None:
+        """Run it."""
+        from ratelimit.scenario import ScenarioError, run_scenario  # noqa: PLC0415
+
+        try:
+            outcome = run_scenario(self.folder)
+        except ScenarioError as error:
+            pytest.fail(str(error), pytrace=False)
+        wrong = [str(check) for check in outcome.checks if not check.holds]
+        if wrong:
+            pytest.fail("\n".join([outcome.expect.about, *wrong]), pytrace=False)
+
+    def reportinfo(self) -> tuple[str, None, str]:
+        """Say where it stands."""
+        return "ratelimit", None, self.name
 
 
 class LawItem(pytest.Item):

@@ -1,0 +1,5 @@
+"""The default policy."""
+
+from ratelimit import Policy
+
+policy = Policy()

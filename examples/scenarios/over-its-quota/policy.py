@@ -1,0 +1,7 @@
+"""Three at once, sixty an hour."""
+
+from datetime import timedelta
+
+from ratelimit import Budget, Policy
+
+policy = Policy(budgets=(Budget(quota=60, window=timedelta(hours=1), burst=3),))
