@@ -334,6 +334,24 @@ def test_a_retry_of_an_answered_body_teaches_nothing(play: Callable[..., Any]) -
     assert profile.words.prompts == 1
 
 
+@pytest.mark.parametrize("where", ["text", "system", "earlier"])
+def test_a_long_body_is_known_again_by_all_its_texts(where: str, play: Callable[..., Any]) -> None:
+    """Sent again it is a retry; with one word changed, wherever it stands, it is not."""
+    run, words = play(), [f"word{number}" for number in range(6000)]
+    longest = {"text": " ".join(words), "system": "", "earlier": ()}
+    if where != "text":
+        longest |= {"text": "Go on. " * 2500, where: " ".join(words) if where == "system" else (" ".join(words),)}
+    for _ in range(3):
+        run("ann", **longest)
+    words[3000] = "other"
+    changed = " ".join(words)
+    run("ann", **longest | {where: changed if where != "earlier" else (changed,)})
+    ((_, profile),) = run.store._principals
+
+    assert profile.folds == 2
+    assert len(profile.bodies) == 2
+
+
 def test_an_unanswered_request_teaches_nothing(play: Callable[..., Any]) -> None:
     """A request that the application refused leaves no trace in anybody's profile."""
     run = play()
