@@ -37,6 +37,7 @@ class Server:
     def __init__(self, *arguments: str) -> None:
         self.port = _free_port()
         self._folder = tempfile.TemporaryDirectory()
+        self._was_up = False
         self._arguments = arguments
         self.start()
 
@@ -51,7 +52,19 @@ class Server:
         return Redis(port=self.port)
 
     def start(self) -> None:
-        """Start it, empty."""
+        """Start it, empty; on another port, if somebody took this one in between, unless it had been there before."""
+        for _ in range(5):
+            if self._started():
+                self._was_up = True
+                return
+            self.kill()
+            if not self._was_up:
+                self.port = _free_port()
+        self.close()
+        raise AssertionError("the server did not start")
+
+    def _started(self) -> bool:
+        """Start a process, and say whether it is what answers there."""
         self.process = subprocess.Popen(
             ["/redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
              "--dir", self._folder.name, "--loglevel", "warning", *self._arguments],
@@ -59,14 +72,14 @@ class Server:
         with self.client as client:
             for _ in range(500):
                 try:
-                    client.ping()
+                    answers = client.info("server")["process_id"]
                 except RedisError:
-                    self.process.poll()
+                    if self.process.poll() is not None:
+                        return False
                     time.sleep(0.02)
                 else:
-                    return
-        self.close()
-        raise AssertionError("the server did not start")
+                    return bool(answers == self.process.pid)
+        return False
 
     def kill(self) -> None:
         """Kill it at once."""
