@@ -95,4 +95,5 @@ async def main() -> None:
         print(f"{name:20} {middle:7.1f} us a request ({low:.1f} to {high:.1f})   {middle / base:.3f}")
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())
