@@ -40,6 +40,7 @@ from ratelimit.dialects import (
 from ratelimit.errors import DiscoveryError, PolicyError, RatelimitError, StoreError
 from ratelimit.evidence import Ladder
 from ratelimit.identify import APIKey, ClientIP, EndUser, FirstOf, Header, Resolver
+from ratelimit.interventions import Intervention, InterventionError, Interventions
 from ratelimit.live import LivePolicies
 from ratelimit.middleware import RateLimitMiddleware
 from ratelimit.policy import Policy
@@ -84,6 +85,9 @@ __all__ = [  # noqa: RUF022 (in the plain order that a test holds it to)
     "Form",
     "Gemini",
     "Header",
+    "Intervention",
+    "InterventionError",
+    "Interventions",
     "Ladder",
     "LivePolicies",
     "MCP",

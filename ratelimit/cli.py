@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_drill(commands)
     _add_audit(commands)
     _add_scenario(commands)
+    _add_intervene(commands)
     return parser
 
 
@@ -228,6 +229,29 @@ def _add_scenario(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         verb.set_defaults(command=_scenario, verb=name)
 
 
+def _add_intervene(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    intervene = commands.add_parser(
+        "intervene",
+        help="block, exempt or spare one principal for a while",
+        description="Appends to the file that Interventions(FILE) reads: every worker that shares it obeys within a "
+        "second. Principals are the hashes that decisions and logs show. Exit code 0: done; 2: it cannot be done.",
+    )
+    verbs = intervene.add_subparsers(title="verbs", metavar="verb", required=True)
+    for name, said in (("block", "refuse every request"), ("exempt", "let all pass, uncharged and unobserved"),
+                       ("spare", "leave it its budget, whatever the evidence"), ("lift", "end what counts for it"),
+                       ("list", "print what counts now, a line each")):
+        verb = verbs.add_parser(name, help=said)
+        verb.add_argument("--file", required=True, metavar="FILE", help="the file of the interventions")
+        if name != "list":
+            verb.add_argument("principal", metavar="HASH", help="32 hexadecimal digits")
+            verb.add_argument("--reason", required=True, metavar="TEXT")
+            verb.add_argument("--by", required=True, metavar="NAME", help="who says so")
+        if name not in {"list", "lift"}:
+            verb.add_argument("--hours", type=_number(float, 0.001, 24 * 366), default=24.0, metavar="N",
+                              help="how long it counts (default 24)")
+        verb.set_defaults(command=_intervene, verb=name)
+
+
 def _add_reading(command: argparse.ArgumentParser) -> None:
     """Add what says how a trace is to be read."""
     command.add_argument("--map", action="append", default=[], dest="maps", metavar="FIELD=PATH",
@@ -280,6 +304,30 @@ def _scenario(chosen: argparse.Namespace) -> int:
 
     return run(Options(command=chosen.verb, folders=tuple(chosen.folders), json=getattr(chosen, "json", False),
                        quiet=getattr(chosen, "quiet", False)))
+
+
+def _intervene(chosen: argparse.Namespace) -> int:
+    from datetime import timedelta  # noqa: PLC0415 (only this command needs any of these)
+
+    import msgspec  # noqa: PLC0415
+
+    from ratelimit.interventions import InterventionError, Interventions  # noqa: PLC0415
+
+    interventions = Interventions(chosen.file)
+    try:
+        if chosen.verb == "list":
+            told = list(interventions)
+        elif chosen.verb == "lift":
+            told = [interventions.lift(chosen.principal, reason=chosen.reason, by=chosen.by)]
+        else:
+            told = [interventions.add(chosen.verb, chosen.principal, reason=chosen.reason, by=chosen.by,
+                                      lasts=timedelta(hours=chosen.hours))]
+    except InterventionError as error:
+        print(f"ratelimit intervene: {error}", file=sys.stderr)
+        return _WRONG
+    for one in told:
+        print(msgspec.json.encode(one).decode())
+    return 0
 
 
 def _demo(chosen: argparse.Namespace) -> int:

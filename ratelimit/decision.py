@@ -30,6 +30,7 @@ class Cause(StrEnum):
     COHORT = "cohort"  # the budget shared with a tightened cohort is empty
     COST = "cost"  # the request costs more than the burst: it can never be granted
     CONCURRENCY = "concurrency"  # as many requests are in flight as may be at once
+    OPERATOR = "operator"  # somebody of the operator's blocks the principal
     UNREADABLE = "unreadable"  # the body cannot be read, and the policy refuses such bodies
     UNAVAILABLE = "unavailable"  # nothing could be decided: the store, or a function of yours, failed
 

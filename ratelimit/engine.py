@@ -94,6 +94,10 @@ class Engine:
         }
         self._refusals = Refusals()
 
+    def key_of(self, policy: Policy, principal: Principal) -> bytes:
+        """Return the key of *principal* under *policy*: what stands for it wherever anything is kept."""
+        return self._keys[policy.name].of(principal.id)
+
     def recall(self, policy: Policy, request: Request, principal: Principal, *, now: float) -> Refusal | None:
         """Return the refusal of *principal* that covers *request* too; ``None``: it has to be planned and charged."""
         prompts = request.reading.prompts

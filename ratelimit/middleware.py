@@ -14,6 +14,7 @@ from ratelimit.edge.arguments import problems
 from ratelimit.edge.complaints import Complaints
 from ratelimit.edge.desk import Desk
 from ratelimit.edge.gate import Gate
+from ratelimit.edge.overruled import Overruled, plain
 from ratelimit.edge.passage import Passage
 from ratelimit.edge.rules import Rules
 from ratelimit.edge.scope import STATE, declared_length, request_of, route_path, told_by
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from ratelimit.dialects import Dialect
+    from ratelimit.interventions import Interventions
     from ratelimit.prompt import Reading
 
 OnDecision = Callable[[Decision, Request], object]
@@ -57,6 +59,9 @@ class RateLimitMiddleware:
     on_decision  a function, or several, called with the ``Decision`` and the ``Request`` once each is decided, before
                  it goes on; what they raise is logged, and changes nothing.
 
+    interventions
+                 what people have decided over its head, by ``ratelimit intervene`` or by hand; ``None``: nothing.
+
     The decision is in ``scope["state"]["ratelimit"]`` before the application runs. Responses are never buffered.
     Nothing is learned from a request that the application answers 401 or 403, or does not answer; what an answer turns
     out not to have cost is given back (see ``Outcome``). Websockets are listened to where prompts are sent over them,
@@ -76,6 +81,7 @@ class RateLimitMiddleware:
         identify: Resolver | None = None,
         store: Store | None = None,
         on_decision: OnDecision | Sequence[OnDecision] | None = None,
+        interventions: Interventions | None = None,
     ) -> None:
         self._live = policy if isinstance(policy, LivePolicies) else None
         if isinstance(policy, LivePolicies):
@@ -85,7 +91,7 @@ class RateLimitMiddleware:
         self._app = app
         self._identify = identify or DEFAULT_IDENTIFY
         self._store: Store = MemoryStore() if store is None else store
-        self._complaints = Complaints()
+        self._complaints, self._interventions = Complaints(), interventions
         listeners = () if on_decision is None else (on_decision,) if callable(on_decision) else on_decision
         self._desk = Desk(self._store, listeners, self._complaints)
         self._generation = 0 if self._live is None else self._live.generation
@@ -147,8 +153,16 @@ class RateLimitMiddleware:
         return self._rules
 
     def _made(self, policies: tuple[Policy, ...]) -> Rules:
-        engine = Engine(policies, secret=self._store.secret, lexicon=self._store.lexicon)
-        return Rules(policies, Gate(policies, engine, self._store, self._identify, self._complaints))
+        engine, overruled = self._engine(policies), None
+        if self._interventions is not None:
+            plainly = tuple(plain(policy) for policy in policies)
+            spares = Gate(plainly, self._engine(plainly), self._store, self._identify, self._complaints)
+            overruled = Overruled(self._interventions, policies, engine, spares, self._store.clock)
+        return Rules(policies, Gate(policies, engine, self._store, self._identify, self._complaints,
+                                    overruled=overruled))
+
+    def _engine(self, policies: tuple[Policy, ...]) -> Engine:
+        return Engine(policies, secret=self._store.secret, lexicon=self._store.lexicon)
 
     def _visit(
         self, policies: Sequence[Policy], scope: Scope, path: str, *, told: dict[bytes, str], upload: Upload,

@@ -180,6 +180,8 @@ def _message(decision: Decision, wait: float) -> Iterable[str]:
 def _said(decision: Decision) -> str:
     if decision.behavioural:
         return "Usage like this is limited for now."
+    if any(reason.cause is Cause.OPERATOR for reason in decision.reasons):
+        return "Access is suspended."
     if all(reason.cause is Cause.CONCURRENCY for reason in decision.reasons):
         return "Too many requests are in flight at once."
     return "The budget for requests is spent."

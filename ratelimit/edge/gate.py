@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ratelimit.charges import Charges
     from ratelimit.edge.complaints import Complaints
+    from ratelimit.edge.overruled import Overruled
     from ratelimit.engine import Engine, Plan
     from ratelimit.policy import Policy
     from ratelimit.principal import Principal
@@ -36,9 +37,11 @@ class Gate:
     """Decides under *policies*, with *engine*, *store* and *identify*, whichever of these fails."""
 
     def __init__(
-        self, policies: Iterable[Policy], engine: Engine, store: Store, identify: Resolver, complaints: Complaints
+        self, policies: Iterable[Policy], engine: Engine, store: Store, identify: Resolver, complaints: Complaints,
+        *, overruled: Overruled | None = None,
     ) -> None:
         self._engine = engine
+        self._overruled = overruled
         self._store = store
         self._identify = identify
         self._complaints = complaints
@@ -58,10 +61,18 @@ class Gate:
             decision = visit.refused(Cause.UNAVAILABLE, type(error).__name__, "The store or identify failed.")
             return visit.settled(decision, outage_reply(visit.dialect, visit.accept, visit.call))
 
+    async def charge(self, visit: Visit, principal: Principal) -> Settled:
+        """Decide *visit* by budgets and behaviour, at once."""
+        return await self._charge(visit, principal)
+
     async def _settle(self, visit: Visit) -> Settled | None:
         principal = await self._principal(visit)
         if self._exempts(visit, principal):
             return Settled(decision=visit.exempted())
+        if self._overruled is not None:
+            settled = await self._overruled.settle(visit, principal)
+            if settled is not None:
+                return settled
         if visit.request.reading.problem is not None and visit.policy.unreadable != "charge":
             return _unread(visit, self._plan(visit, principal, self._store.clock.now()))
         settled = await self._charge(visit, principal)
