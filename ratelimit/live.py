@@ -25,9 +25,9 @@ Check: TypeAlias = Callable[[Policy], object]
 class LivePolicies:
     """What ``package.module:name`` stands for, now: give it to the middleware in place of a policy.
 
-        policies = LivePolicies("limits:policy")
+        policies = LivePolicies("my_limits:policy")
         app.add_middleware(RateLimitMiddleware, policy=policies)
-        policies.on_signal()          # kill -HUP reloads limits.py
+        policies.on_signal()          # kill -HUP reloads my_limits.py
 
     named  as in ``RATELIMIT_POLICY``: a ``Policy``, a sequence of them, or a function that returns either.
     check  called with each policy before it comes into force; if it raises, that is logged, and the old one stays.

@@ -9,6 +9,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import ratelimit
 
 ROOT = Path(__file__).parent.parent
@@ -65,3 +67,13 @@ def test_only_the_clock_reads_a_clock() -> None:
     found = [path.name for path in (ROOT / "ratelimit").rglob("*.py") if clocks.search(path.read_text())]
 
     assert found == ["clock.py"]
+
+
+def test_the_testing_kit_has_every_name_that_it_says() -> None:
+    """Also those that are imported when they are first used; ``__all__`` is sorted, and another name is an error."""
+    import ratelimit.testing as kit  # noqa: PLC0415
+
+    assert kit.__all__ == sorted(kit.__all__)
+    assert all(getattr(kit, name) is not None for name in kit.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        kit.nothing  # noqa: B018

@@ -101,8 +101,9 @@ class Writer:
         if end.torn:
             os.ftruncate(self._file, end.size)
         os.lseek(self._file, end.size, os.SEEK_SET)
-        if end.torn:
-            self._append([{"kind": "healed", "at": self._clock.now(), "bytes": end.torn}])
+        healed = [{"kind": "healed", "at": self._clock.now(), "bytes": end.torn}] if end.torn else []
+        if healed or not end.size:  # it ended before the file had its head
+            self._append(healed)
 
     def _open(self, number: int) -> None:
         if self._file >= 0:

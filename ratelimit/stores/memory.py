@@ -169,8 +169,7 @@ class MemoryStore:
             standing = profile.stand(ref)
             if standing.typical <= terms.presumption.cleared * LN10:  # most honest members, most of the time
                 return
-        known = self._cohort(ref, terms, now)
-        cohort = CohortProfile(now) if known is None else known
+        cohort = self._cohort(ref, terms, now) or CohortProfile(now)
         joins = ref.key not in profile.standings
         cohort.members += joins
         standing, presumption = profile.stand(ref), terms.presumption
@@ -193,10 +192,6 @@ class MemoryStore:
         if not cleared and not (found and standing.typical < ref.caution.patience * LN10):
             for features in fold.features:
                 cohort.learn(features)
-        if joins or learned.moves or known is None or ref.key in self._tight:  # else it stays where it is
-            self._place(ref, cohort, terms, now)
-
-    def _place(self, ref: CohortRef, cohort: CohortProfile, terms: Terms, now: float) -> None:
         room = _cohort_room(cohort, terms, now)
         if room == _TIGHT and not cohort.tight:
             drain_pool(cohort, terms, now)

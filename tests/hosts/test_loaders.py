@@ -80,11 +80,11 @@ def guard_of(app: Any) -> RateLimitMiddleware:
 
 async def test_vllm_loads_it_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """Without an argument: the policy comes from the environment. Who has not the right key leaves no trace."""
-    (tmp_path / "limits.py").write_text(
+    (tmp_path / "limits_of_ours.py").write_text(
         "from datetime import timedelta\nfrom ratelimit import Budget, Policy\n"
         "policy = Policy(budgets=(Budget(quota=9, window=timedelta(hours=1), burst=1),))\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("RATELIMIT_POLICY", "limits:policy")
+    monkeypatch.setenv("RATELIMIT_POLICY", "limits_of_ours:policy")
     app = server()
     add_authentication(app)
     load_as_vllm(app, "ratelimit.RateLimitMiddleware")

@@ -143,7 +143,7 @@ async def test_a_cancelled_wait_leaves_nothing(guard: Make, recorder: Make, poli
     with pytest.raises(asyncio.CancelledError):
         await call
     assert asyncio.all_tasks() == before
-    assert all(lane.waiting == 0 for lane in guarded.middleware._gate._lanes._lanes.values())
+    assert all(lane.waiting == 0 for lane in guarded.middleware._rules.gate._lanes._lanes.values())
 
 
 async def test_no_task_is_made_for_a_request_that_is_not_held(guard: Make, policy: Make) -> None:

@@ -158,7 +158,7 @@ async def test_a_message_is_held_back_in_delay_mode(guard: Make, policy: Make) -
 
     app = Echo()
     guarded = guard(app, policy(burst=1, quota=360_000, mode="delay", max_delay=timedelta(seconds=5)))
-    guarded.middleware._gate._store = Refills(clock=guarded.clock, secret=b"x" * 16)
+    guarded.middleware._rules.gate._store = Refills(clock=guarded.clock, secret=b"x" * 16)
     came = await talk(guarded, ask("one"), ask("two"), "plain")
 
     assert [decision.delayed > 0 for decision in guarded.decisions] == [False, True]

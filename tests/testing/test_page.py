@@ -45,11 +45,11 @@ def test_its_tests_pass() -> None:
 def test_what_is_broken_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Word for word."""
     monkeypatch.syspath_prepend(FOLDER)
-    import limits  # noqa: PLC0415 (found beside the page)
+    import my_limits  # noqa: PLC0415 (found beside the page)
 
     with pytest.raises(LawBrokenError) as raised:
-        laws.split_proof(limits.hurried)
-    sys.modules.pop("limits")
+        laws.split_proof(my_limits.hurried)
+    sys.modules.pop("my_limits")
 
     assert str(raised.value).rstrip() == TOLD.rstrip()
 

@@ -206,7 +206,7 @@ def guard(app: ASGIApp) -> ASGIApp:
         log.exception("%s", group.exceptions)
     except* (DiscoveryError, StoreError, RatelimitError) as group:
         log.exception("%s", group.exceptions)
-    live = LivePolicies("limits:policy", check=lambda policy: log.info("%s", policy.version))
+    live = LivePolicies("my_limits:policy", check=lambda policy: log.info("%s", policy.version))
     live.on_signal()
     log.info("%s %s", live.reload(), live.generation)
     live.replace(policy)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from limits import policy
+from my_limits import policy
 
 from ratelimit.drill import ADVERSARIES, CROWDS
 from ratelimit.testing import (
