@@ -194,8 +194,10 @@ def _seat(
 
 def _came_of_age(charges: Charges, mine: PrincipalProfile, typical: float, patience: float) -> bool:
     """Say whether age alone would free one that came young and is held for what it did: waiting is no help."""
-    first = mine.held_at
-    if not charges.aged or first is None or first >= charges.terms.presumption.settled:
+    first, presumption = mine.held_at, charges.terms.presumption
+    if first is None and mine.prior[1] > 0:  # of one that had to be evicted it is not known: it may have come young
+        first = presumption.young
+    if not charges.aged or first is None or first >= presumption.settled:
         return False
     return typical >= first + patience
 

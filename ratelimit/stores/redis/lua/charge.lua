@@ -69,6 +69,7 @@ local function seat_of(name, presumed, patience, cohort)
   end
   if cohort and tier >= SOFT and not cleared then
     local first = mine.held_at
+    if not first and mine.typical > 0 then first = T.young end
     local came_of_age = C.aged and first and first < T.settled and typical >= first + patience
     if C.trusted and not came_of_age then
       local held_at = T.trusted + patience
