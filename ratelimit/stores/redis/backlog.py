@@ -35,20 +35,31 @@ def _demand_here(answers: list[Any]) -> None:
 
 
 class Backlog:
-    """At most *most* calls that nobody waits for, sent in batches; each batch may take *timeout* seconds."""
+    """At most *most* calls that nobody waits for, sent in batches; each batch may take *timeout* seconds.
+
+    Each gets a number when it is first sent, and keeps it: so one whose answer was lost is sent again, and done once.
+    Numbers count from one under a key of the server's that no other process has. At most a batch of them is under way,
+    half of what the server remembers of each key.
+    """
 
     def __init__(self, *, most: int, timeout: float) -> None:
         self._calls: deque[Call] = deque()
+        self._sent: deque[Call] = deque()  # without an answer: they go first
         self._most, self._timeout = most, timeout
         self._dropped = 0
+        self._writes, self._number = "", 0
 
     def __len__(self) -> int:
-        return len(self._calls)
+        return len(self._sent) + len(self._calls)
+
+    def number_under(self, key: str) -> None:
+        """Count from one under *key*, from the next call on that was not sent yet."""
+        self._writes, self._number = key, 0
 
     def add(self, wanted: Call) -> None:
         """Keep one for later."""
-        if len(self._calls) >= self._most:
-            self._calls.popleft()
+        if len(self) >= self._most:
+            (self._sent or self._calls).popleft()
             if not self._dropped:
                 _log.error("RedisStore: what is learned can no longer be kept until the server is back; the oldest of "
                            "%d is forgotten for each that comes", self._most)
@@ -56,17 +67,17 @@ class Backlog:
         self._calls.append(wanted)
 
     async def drain(self, line: Line) -> None:
-        """Send all there is. Raises: one of FAILURES; what was not sent stays."""
-        while self._calls:
-            batch = [self._calls.popleft() for _ in range(min(_BATCH, len(self._calls)))]
-            try:
-                async with asyncio.timeout(self._timeout):
-                    answers = await line.send(batch)
-                _demand_here(answers)
-            except BaseException:
-                # Sent again it may count twice: rather that than lose what was learned.
-                self._calls.extendleft(reversed(batch[-max(0, self._most - len(self._calls)):]))
-                raise
+        """Send all there is. Raises: one of FAILURES; what was not answered stays."""
+        while self:
+            while self._calls and len(self._sent) < _BATCH:
+                self._number += 1
+                self._sent.append(self._calls.popleft().numbered(self._writes, self._number))
+            batch = [*self._sent]
+            async with asyncio.timeout(self._timeout):
+                answers = await line.send(batch)
+            _demand_here(answers)
+            answered = set(map(id, batch))  # and nothing that another drain sent meanwhile
+            self._sent = deque([wanted for wanted in self._sent if id(wanted) not in answered])
             self._complain(answers)
         if self._dropped:
             _log.error("RedisStore: %d learned requests and corrections were forgotten while the server was away",

@@ -40,6 +40,10 @@ class Call(msgspec.Struct, frozen=True, gc=False):
         head = ("EVAL", self.script.source) if whole else ("EVALSHA", self.script.sha)
         return (*head, len(self.keys), *self.keys, *self.args)
 
+    def numbered(self, writes: str, number: int) -> Call:
+        """Return the same with a *number*, by which the server knows it again if it is sent twice, among *writes*."""
+        return Call(self.script, (*self.keys, writes), (*self.args, number))
+
 
 def call(verb: str, keys: Sequence[str], *args: bytes | str | int) -> Call:
     """Return the call of a *verb*."""

@@ -329,6 +329,8 @@ class RedisStore:
             self._tasks.clear()
             self._timer = None
             self._loop, self._line = loop, Line(client_of(self._at, self._timeout), timeout=self._timeout)
+            # Drawn here and not when it is made: a process may fork in between.
+            self._backlog.number_under(f"{self._prefix}w:{secrets.token_hex(8)}")
         return self._line
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:

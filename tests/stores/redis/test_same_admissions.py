@@ -220,8 +220,9 @@ def begin(
     for ref, cohort in zip(REFS, cohorts, strict=True):
         if cohort is not None:
             tight = cohort.tight or cohort_tier(cohort, terms, NOW) >= Tier.SOFT
-            client.set(f"{{ratelimit}}:c:{ref.key.hex()}", wire.cohort_blob(cohort, 2 if tight else 1))
-            memory._cohorts.put(ref.key, cohort, room=2 if tight else 1, now=NOW)
+            room = 2 if tight else int(cohort.members > 1)
+            client.set(f"{{ratelimit}}:c:{ref.key.hex()}", wire.cohort_blob(cohort, room))
+            memory._cohorts.put(ref.key, cohort, room=room, now=NOW)
             if tight:
                 client.zadd("{ratelimit}:tight", {ref.key.hex(): NOW})
                 memory._tight.add(ref.key)

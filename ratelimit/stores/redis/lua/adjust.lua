@@ -1,8 +1,11 @@
--- KEYS: the principal, [the payer,] the cohorts whose pools were written.
+-- KEYS: the principal, [the payer,] the cohorts whose pools were written, the writes of the worker.
 -- ARGV: terms, the adjustment, [the principal's account as the caller knows it, the adjustment in it, and field, value of
--- what is only carried]: of one that the caller decided by itself, kept if the server knows nothing of it.
+-- what is only carried]: of one that the caller decided by itself, kept if the server knows nothing of it; the number of
+-- the write.
+local writes, number = table.remove(KEYS), tonumber(table.remove(ARGV))
 local T, A = cmsgpack.unpack(ARGV[1]), cmsgpack.unpack(ARGV[2])
 local now = clock(A.now)
+if repeated(writes, number, A.ttl) then return 0 end
 
 local function idle(account)
   for _, level in pairs(account.levels) do

@@ -11,6 +11,26 @@ local function clock(given)
   return tonumber(time[1]) + tonumber(time[2]) / 1000000
 end
 
+-- Whether the write of this *number* of a worker's was made before; from now on it was. Kept behind the highest number:
+-- whether it was made, and the WINDOW - 1 before it, one character each. What is older counts as made.
+local WINDOW = 128
+
+local function repeated(key, number, ttl)
+  local kept = redis.call('GET', key)
+  local last, made = 0, ''
+  if kept then last, made = struct.unpack('<d', kept), kept:sub(9) end
+  local back = last - number
+  if back < 0 then
+    last, made = number, ('1' .. string.rep('0', min(WINDOW, -back) - 1) .. made):sub(1, WINDOW)
+  elseif back >= #made or made:sub(back + 1, back + 1) == '1' then
+    return true
+  else
+    made = made:sub(1, back) .. '1' .. made:sub(back + 2)
+  end
+  redis.call('SET', key, struct.pack('<d', last) .. made, 'PX', ttl)
+  return false
+end
+
 -- Evidence ------------------------------------------------------------------------------------------------------
 
 local function faded(T, wealth, idle)

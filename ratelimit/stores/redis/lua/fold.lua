@@ -1,7 +1,9 @@
--- KEYS: the principal, the set of tightened cohorts, the log, the cohorts.
--- ARGV: terms, the fold, what the log is told, requests that the log holds.
+-- KEYS: the principal, the set of tightened cohorts, the log, the cohorts, the writes of the worker.
+-- ARGV: terms, the fold, what the log is told, requests that the log holds, the number of the write.
+local writes, number = table.remove(KEYS), tonumber(table.remove(ARGV))
 local T, F = cmsgpack.unpack(ARGV[1]), cmsgpack.unpack(ARGV[2])
 local now, ttl = clock(F.now), F.ttl
+if repeated(writes, number, ttl) then return 0 end
 
 local kept = redis.call('HMGET', KEYS[1], 'a', 't', 'p', 'b', 'w', 'f', 'c', 'r')
 local mine = principal_of(kept[1], now)

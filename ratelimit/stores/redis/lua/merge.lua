@@ -1,5 +1,9 @@
 -- Brings back what the server lost (evicted, restarted empty) and a worker still knows: the tighter of both counts.
--- KEYS: one account. ARGV: terms, the account as it was known, time to live, [field, value of what is only carried]...
+-- Done twice it does no more than once, so it heeds no number.
+-- KEYS: one account, [the set of tightened cohorts,] the writes of the worker.
+-- ARGV: terms, the account as it was known, time to live, [field, value of what is only carried]..., the number.
+table.remove(KEYS)
+table.remove(ARGV)
 local T, ttl = cmsgpack.unpack(ARGV[1]), tonumber(ARGV[3])
 local now = clock(false)
 
