@@ -68,7 +68,10 @@ def principals(draw: st.DrawFn) -> PrincipalProfile:
     mine.pieces = dict.fromkeys(draw(st.sets(st.integers(0, 5), max_size=2)))
     mine.slots = draw(st.none() | st.dictionaries(st.integers(1, 4), times, max_size=3))
     for ref in sorted(draw(st.sets(st.sampled_from(range(len(REFS))), min_size=2) | st.just(set()))):
-        mine.standings[REFS[ref].key] = Standing(REFS[ref], draw(standings), draw(standings), draw(st.integers(0, 3)))
+        careful, typical, drawn = draw(standings), draw(standings), draw(st.integers(0, 3))
+        if typical <= -LN10:  # who is cleared has given back what it drew
+            drawn = 0
+        mine.standings[REFS[ref].key] = Standing(REFS[ref], careful, typical, drawn)
     return mine  # type: ignore[no-any-return]
 
 
