@@ -64,10 +64,12 @@ def admit(
     A pool is charged from the tier soft on, and begins empty (see ``drain_pool``): tightening hands out no fresh burst.
     """
     terms = charges.terms
-    own_tier = tier = tier_of(mine, terms, terms.signals, now)
+    shown = tier_of(mine, terms, terms.signals, now)
+    own_tier = tier = max(shown, charges.orders.least)
     continues = bool(charges.earlier) and not mine.pieces.keys().isdisjoint(charges.earlier)
     asked = _Asked(charges, now)
-    own = asked.draw(mine, own_tier, Cause.BEHAVIOUR if own_tier >= Tier.SOFT else Cause.QUOTA, firm=True)
+    cause = Cause.OPERATOR if own_tier > shown else Cause.BEHAVIOUR if own_tier >= Tier.SOFT else Cause.QUOTA
+    own = asked.draw(mine, own_tier, cause, firm=True)
     if payer is not None:
         asked.draw(payer, Tier.CLEAR, Cause.QUOTA, firm=False)
     seats = []
@@ -131,7 +133,7 @@ def refuses(charges: Charges, account: Account, *, shared: bool, now: float) -> 
     if isinstance(account, CohortProfile):
         tier, trust = cohort_tier(account, terms, now), account.trust
     else:
-        tier, trust = tier_of(account, terms, terms.signals, now), 0.0
+        tier, trust = max(tier_of(account, terms, terms.signals, now), charges.orders.least), 0.0
     if shared and tier < Tier.SOFT:
         return 0.0
     wait = max([grant.retry_after for grant in _grants(account, charges, tier, now, trust=trust)])
@@ -292,6 +294,8 @@ def reason_of(budget: BudgetTerms, wait: float, cause: Cause, kind: str) -> Reas
     if cause is Cause.COHORT:
         return Reason(cause=cause, name=kind,
                       detail=f"The budget {name!r} shared by a tightened {kind} cohort is empty.")
+    if cause is Cause.OPERATOR:
+        return Reason(cause=cause, name=name, detail=f"The budget {name!r} is empty; an operator slows its refill.")
     if cause is Cause.BEHAVIOUR:
         return Reason(cause=cause, name=name,
                       detail=f"The budget {name!r} is empty; evidence against the principal slows its refill.")

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from ratelimit.decision import Tier
+
 if TYPE_CHECKING:
-    from ratelimit.decision import Reason, Remaining, Tier
+    from ratelimit.decision import Reason, Remaining
     from ratelimit.evidence import Ladder
     from ratelimit.observation import CohortRef
     from ratelimit.presumption import Presumption
@@ -53,6 +55,21 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return bool(self.signals or self.cohort_signals)
 
 
+class Orders(msgspec.Struct, frozen=True, gc=False):
+    """What people ordered about a request's judgement.
+
+    least    the tier that its principal is held at, at the least.
+    without  the hashes (16 hexadecimal digits) of the cohorts that hold nobody.
+    """
+
+    least: Tier = Tier.CLEAR
+    without: tuple[str, ...] = ()
+
+
+#: Nobody ordered anything.
+NO_ORDERS = Orders()
+
+
 class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one request is to be charged: everything, or nothing.
 
@@ -67,6 +84,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     earlier    the digests of the user turns before the last that travel along.
     now        Unix seconds, for stores that have no clock of their own.
     lease      64 bits that stand for this request among those in flight; 0: it takes no slot.
+    orders     what people ordered about it.
     on_store_error  the policy's rule for when the store's server is away: "local", "open" or "closed".
     """
 
@@ -81,6 +99,7 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     now: float
     lease: int = 0
     aged: bool = False
+    orders: Orders = NO_ORDERS
     on_store_error: str = "local"
 
 

@@ -232,20 +232,30 @@ def _add_scenario(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _add_intervene(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     intervene = commands.add_parser(
         "intervene",
-        help="block, exempt or spare one principal for a while",
-        description="Appends to the file that Interventions(FILE) reads: every worker that shares it obeys within a "
-        "second. Principals are the hashes that decisions and logs show. Exit code 0: done; 2: it cannot be done.",
+        help="block, exempt, pardon or hold one principal, or dissolve a cohort, for a while",
+        description="Appends to what Interventions(AT) reads: every worker that shares it obeys within a second. "
+        "Principals are the hashes, and cohorts the names, that decisions and logs show. Exit code 0: done; 2: it "
+        "cannot be done.",
     )
     verbs = intervene.add_subparsers(title="verbs", metavar="verb", required=True)
     for name, said in (("block", "refuse every request"), ("exempt", "let all pass, uncharged and unobserved"),
-                       ("spare", "leave it its budget, whatever the evidence"), ("lift", "end what counts for it"),
+                       ("pardon", "leave it its budget, whatever the evidence"),
+                       ("hold", "tighten it, whatever the evidence"),
+                       ("dissolve", "let the evidence against a cohort hold nobody"),
+                       ("lift", "end what counts for it"),
                        ("list", "print what counts now, a line each")):
         verb = verbs.add_parser(name, help=said)
-        verb.add_argument("--file", required=True, metavar="FILE", help="the file of the interventions")
+        verb.add_argument("--at", required=True, metavar="FILE|URL",
+                          help="the file of the interventions, or the URL of the Redis server that holds them")
+        verb.add_argument("--prefix", default="ratelimit", metavar="NAME",
+                          help="in Redis, what keys begin with (default ratelimit)")
         if name != "list":
-            verb.add_argument("principal", metavar="HASH", help="32 hexadecimal digits")
+            verb.add_argument("subject", metavar="COHORT" if name == "dissolve" else "HASH",
+                              help="as decisions show it: 32 hexadecimal digits, or of a cohort shape:5e0bdd8d5bc6eb0d")
             verb.add_argument("--reason", required=True, metavar="TEXT")
             verb.add_argument("--by", required=True, metavar="NAME", help="who says so")
+        if name == "hold":
+            verb.add_argument("--tier", choices=("soft", "hard"), default="soft", help="at the least (default soft)")
         if name not in {"list", "lift"}:
             verb.add_argument("--hours", type=_number(float, 0.001, 24 * 366), default=24.0, metavar="N",
                               help="how long it counts (default 24)")
@@ -313,15 +323,15 @@ def _intervene(chosen: argparse.Namespace) -> int:
 
     from ratelimit.interventions import InterventionError, Interventions  # noqa: PLC0415
 
-    interventions = Interventions(chosen.file)
     try:
+        interventions = Interventions(chosen.at, prefix=chosen.prefix)
         if chosen.verb == "list":
             told = list(interventions)
         elif chosen.verb == "lift":
-            told = [interventions.lift(chosen.principal, reason=chosen.reason, by=chosen.by)]
+            told = [interventions.lift(chosen.subject, reason=chosen.reason, by=chosen.by)]
         else:
-            told = [interventions.add(chosen.verb, chosen.principal, reason=chosen.reason, by=chosen.by,
-                                      lasts=timedelta(hours=chosen.hours))]
+            told = [interventions.add(chosen.verb, chosen.subject, reason=chosen.reason, by=chosen.by,
+                                      tier=getattr(chosen, "tier", ""), lasts=timedelta(hours=chosen.hours))]
     except InterventionError as error:
         print(f"ratelimit intervene: {error}", file=sys.stderr)
         return _WRONG

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ratelimit.charges import BudgetTerms, Charges, Terms
+from ratelimit.charges import NO_ORDERS, BudgetTerms, Charges, Orders, Terms
 from ratelimit.decision import Decision, Tier
 from ratelimit.ledger import evidence_by_signal
 from ratelimit.observation import NO_CAUTION, CohortRef, Features
@@ -98,7 +98,9 @@ class Engine:
         """Return the key of *principal* under *policy*: what stands for it wherever anything is kept."""
         return self._keys[policy.name].of(principal.id)
 
-    def recall(self, policy: Policy, request: Request, principal: Principal, *, now: float) -> Refusal | None:
+    def recall(
+        self, policy: Policy, request: Request, principal: Principal, *, now: float, orders: Orders = NO_ORDERS
+    ) -> Refusal | None:
         """Return the refusal of *principal* that covers *request* too; ``None``: it has to be planned and charged."""
         prompts = request.reading.prompts
         if prompts and prompts[-1].earlier:  # it may continue a conversation, and that is looked at more kindly
@@ -108,19 +110,23 @@ class Engine:
             return None
         costs, terms = self._costs_of(policy, request), self._terms[policy.name]
         trusted = policy.trust.of(principal, now=now) >= policy.trust.trusted_at
-        return found if found.covers(costs, terms, trusted=trusted) else None
+        return found if found.covers(costs, terms, trusted=trusted, orders=orders) else None
 
     def plan(
-        self, policy: Policy, request: Request, principal: Principal, *, body: bytes, now: float, lease: int = 0
+        self, policy: Policy, request: Request, principal: Principal, *, body: bytes, now: float, lease: int = 0,
+        orders: Orders = NO_ORDERS,
     ) -> Plan:
         """Say what *request* by *principal* is to be charged under *policy*, at *now* (Unix seconds).
 
-        lease  64 bits that stand for the request among those in flight; 0: it takes no slot.
+        lease   64 bits that stand for the request among those in flight; 0: it takes no slot.
+        orders  what people ordered about it.
         """
         trust = policy.trust.of(principal, now=now)
         keys = self._keys[policy.name]
         prompts = request.reading.prompts
         cohorts, shares = self._cohorts(policy, request, principal)
+        if orders.without:
+            cohorts = tuple([ref for ref in cohorts if ref.key[:8].hex() not in orders.without])
         charges = Charges(
             principal=keys.of(principal.id),
             payer=None if principal.payer is None else keys.of(principal.payer),
@@ -133,6 +139,7 @@ class Engine:
             earlier=tuple([self._pieces.of(turn) for turn in prompts[-1].earlier]) if prompts else (),
             now=now,
             lease=lease,
+            orders=orders,
             on_store_error=policy.on_store_error,
         )
         return Plan(policy=policy, request=request, charges=charges, body=body, trust=trust, shares=shares)

@@ -156,8 +156,8 @@ class RateLimitMiddleware:
         engine, overruled = self._engine(policies), None
         if self._interventions is not None:
             plainly = tuple(plain(policy) for policy in policies)
-            spares = Gate(plainly, self._engine(plainly), self._store, self._identify, self._complaints)
-            overruled = Overruled(self._interventions, policies, engine, spares, self._store.clock)
+            plain_gate = Gate(plainly, self._engine(plainly), self._store, self._identify, self._complaints)
+            overruled = Overruled(self._interventions, policies, engine, plain_gate, self._store.clock)
         return Rules(policies, Gate(policies, engine, self._store, self._identify, self._complaints,
                                     overruled=overruled))
 

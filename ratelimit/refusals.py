@@ -10,7 +10,7 @@ from ratelimit.admission import left_at, refuses
 from ratelimit.ledger import evidence_by_signal
 
 if TYPE_CHECKING:
-    from ratelimit.charges import Charges, Terms
+    from ratelimit.charges import Charges, Orders, Terms
     from ratelimit.decision import Decision, Tier
     from ratelimit.profile import Account, PrincipalProfile
     from ratelimit.stores import Charged
@@ -45,12 +45,13 @@ class Refusal(msgspec.Struct, kw_only=True):
     shared: bool
     wait: float = 0.0
 
-    def covers(self, costs: tuple[float, ...], terms: Terms, *, trusted: bool) -> bool:
+    def covers(self, costs: tuple[float, ...], terms: Terms, *, trusted: bool, orders: Orders) -> bool:
         """Say whether a request asked so is refused by the same account for the same reasons."""
         asked = self.charges
         return (
             asked.terms is terms
             and trusted is asked.trusted
+            and (orders is asked.orders or orders == asked.orders)
             and (costs == asked.costs or all(cost >= was for cost, was in zip(costs, asked.costs, strict=True)))
         )
 
@@ -75,9 +76,10 @@ class Refusals:
     request of it can be granted, so the refusal is given again for the price of looking at that one account: the many
     requests of a stopped harvest cost less than those of anybody else.
 
-    It is not given to a request that costs less, or comes when the principal's trust has changed; and one that
-    continues a conversation must not be asked here at all. Nor is it given for longer than a day, so that a store which
-    forgets the idle does not forget who is refused: to come back as a stranger would be a way out.
+    It is not given to a request that costs less, or comes when the principal's trust has changed, or what people
+    ordered about it; and one that continues a conversation must not be asked here at all. Nor is it given for longer
+    than a day, so that a store which forgets the idle does not forget who is refused: to come back as a stranger would
+    be a way out.
     """
 
     __slots__ = ("_kept",)

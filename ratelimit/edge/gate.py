@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ratelimit.charges import NO_ORDERS
 from ratelimit.decision import Cause
 from ratelimit.edge.anonymous import anonymous
 from ratelimit.edge.bill import Bill, adjust
@@ -24,7 +25,7 @@ from ratelimit.tokens import meters_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ratelimit.charges import Charges
+    from ratelimit.charges import Charges, Orders
     from ratelimit.edge.complaints import Complaints
     from ratelimit.edge.overruled import Overruled
     from ratelimit.engine import Engine, Plan
@@ -63,26 +64,27 @@ class Gate:
 
     async def charge(self, visit: Visit, principal: Principal) -> Settled:
         """Decide *visit* by budgets and behaviour, at once."""
-        return await self._charge(visit, principal)
+        return await self._charge(visit, principal, NO_ORDERS)
 
     async def _settle(self, visit: Visit) -> Settled | None:
-        principal = await self._principal(visit)
+        principal, orders = await self._principal(visit), NO_ORDERS
         if self._exempts(visit, principal):
             return Settled(decision=visit.exempted())
         if self._overruled is not None:
             settled = await self._overruled.settle(visit, principal)
             if settled is not None:
                 return settled
+            orders = self._overruled.orders(visit.policy, principal)
         if visit.request.reading.problem is not None and visit.policy.unreadable != "charge":
-            return _unread(visit, self._plan(visit, principal, self._store.clock.now()))
-        settled = await self._charge(visit, principal)
+            return _unread(visit, self._plan(visit, principal, self._store.clock.now(), orders))
+        settled = await self._charge(visit, principal, orders)
         if settled.decision.refused and visit.policy.mode == "delay":
-            settled = await self._hold(visit, principal, settled)
+            settled = await self._hold(visit, principal, orders, settled)
             if settled.decision.refused and visit.hung_up:
                 return None
         return settled
 
-    async def _hold(self, visit: Visit, principal: Principal, settled: Settled) -> Settled:
+    async def _hold(self, visit: Visit, principal: Principal, orders: Orders, settled: Settled) -> Settled:
         """Charge again as soon as the budget may have refilled, and give up when ``max_delay`` would be exceeded."""
         time, decision = asyncio.get_running_loop().time, settled.decision
         began, most = time(), visit.policy.max_delay.total_seconds()
@@ -93,7 +95,7 @@ class Gate:
                     with self._lanes.place(decision.principal, decision.retry_after) as lane:
                         if lane.length > left or not await listener.wait(lane.turn(), within=left):
                             break
-                    settled = await self._charge(visit, principal)
+                    settled = await self._charge(visit, principal, orders)
                     decision = settled.decision
         except BaseException:
             if settled.bill is not None:  # granted, and nobody is left to make use of it
@@ -104,15 +106,15 @@ class Gate:
                 visit.upload.messages.append(listener.heard)
         return msgspec.structs.replace(settled, decision=msgspec.structs.replace(decision, delayed=time() - began))
 
-    async def _charge(self, visit: Visit, principal: Principal) -> Settled:
+    async def _charge(self, visit: Visit, principal: Principal, orders: Orders) -> Settled:
         policy, now, fold, bill = visit.policy, self._store.clock.now(), None, None
-        again = self._engine.recall(policy, visit.request, principal, now=now)
+        again = self._engine.recall(policy, visit.request, principal, now=now, orders=orders)
         if again is not None:
             decision = again.seen(now)
             told = shown(decision, policy, own_tier=again.own_tier, terms=again.charges.terms,
                          costs=again.charges.costs)
         else:
-            plan = self._plan(visit, principal, now)
+            plan = self._plan(visit, principal, now, orders)
             try:
                 charged = await self._charged(plan.charges)
             except Exception as error:  # stores of users raise anything
@@ -141,10 +143,11 @@ class Gate:
                 adjust(self._store, self._complaints, charges, (0.0,) * len(charges.costs))
             raise
 
-    def _plan(self, visit: Visit, principal: Principal, now: float) -> Plan:
+    def _plan(self, visit: Visit, principal: Principal, now: float, orders: Orders) -> Plan:
         seated = visit.in_flight and visit.policy.concurrency is not None
         lease = secrets.randbits(63) + 1 if seated else 0
-        return self._engine.plan(visit.policy, visit.request, principal, body=visit.upload.body, now=now, lease=lease)
+        return self._engine.plan(visit.policy, visit.request, principal, body=visit.upload.body, now=now, lease=lease,
+                                 orders=orders)
 
     async def _principal(self, visit: Visit) -> Principal:
         found = await resolve(self._identify, visit.request)

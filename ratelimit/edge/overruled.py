@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ratelimit.decision import Cause
+from ratelimit.charges import NO_ORDERS, Orders
+from ratelimit.decision import Cause, Tier
 from ratelimit.edge.visit import Settled, Visit
 from ratelimit.responses import refusal_reply
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def plain(policy: Policy) -> Policy:
-    """Return *policy* as it is for who is spared: the same budgets, and nobody looks at behaviour."""
+    """Return *policy* as it is for who is pardoned: the same budgets, and nobody looks at behaviour."""
     return replace(policy, signals=(), cohort_signals=(), cohorts=())
 
 
@@ -31,13 +32,13 @@ class Overruled:
     """Settles what *interventions* say, before anything is charged.
 
     engine  the one that knows the principals' keys.
-    spares  the gate of the plain policies, for those who are spared.
+    plainly  the gate of the plain policies, for those who are pardoned.
     """
 
     def __init__(
-        self, interventions: Interventions, policies: Iterable[Policy], engine: Engine, spares: Gate, clock: Clock
+        self, interventions: Interventions, policies: Iterable[Policy], engine: Engine, plainly: Gate, clock: Clock
     ) -> None:
-        self._interventions, self._engine, self._spares, self._clock = interventions, engine, spares, clock
+        self._interventions, self._engine, self._plainly, self._clock = interventions, engine, plainly, clock
         self._plain = {policy.name: plain(policy) for policy in policies}
 
     async def settle(self, visit: Visit, principal: Principal) -> Settled | None:
@@ -45,7 +46,7 @@ class Overruled:
         policy = visit.policy
         name = self._engine.key_of(policy, principal).hex()
         found = self._interventions.of(name)
-        if found is None:
+        if found is None or found.kind == "hold":
             return None
         if found.kind == "exempt":
             return Settled(decision=msgspec.structs.replace(visit.exempted(), principal=name))
@@ -54,6 +55,14 @@ class Overruled:
             decision = msgspec.structs.replace(decision, retry_after=max(0.0, found.until - self._clock.now()))
             told = replace(policy, disclose="none")  # the reason is for the operator's own eyes
             return visit.settled(decision, refusal_reply(decision, told, visit.dialect, visit.accept, visit.call))
-        spared = await self._spares.charge(msgspec.structs.replace(visit, policy=self._plain[policy.name]), principal)
-        decision = msgspec.structs.replace(spared.decision, version=policy.version)
-        return msgspec.structs.replace(spared, decision=decision)
+        settled = await self._plainly.charge(msgspec.structs.replace(visit, policy=self._plain[policy.name]), principal)
+        decision = msgspec.structs.replace(settled.decision, version=policy.version)
+        return msgspec.structs.replace(settled, decision=decision)
+
+    def orders(self, policy: Policy, principal: Principal) -> Orders:
+        """Return what is ordered about a request of *principal*, which is judged like any other else."""
+        found = self._interventions.of(self._engine.key_of(policy, principal).hex())
+        without = self._interventions.dissolved()
+        if found is None or found.kind != "hold":
+            return Orders(without=without) if without else NO_ORDERS
+        return Orders(Tier[found.tier.upper()], without)

@@ -139,7 +139,9 @@ class MemoryStore:
                 release_slot(account, adjustment.lease)
             if moves:
                 # A payer is asked as a clear one, whoever spends from it.
-                tier = Tier.CLEAR if key != charges.principal else tier_of(account, terms, terms.signals, now)
+                tier = Tier.CLEAR
+                if key == charges.principal:
+                    tier = max(tier_of(account, terms, terms.signals, now), charges.orders.least)
                 correct(account, units, terms, share_of(terms, tier), now)
             idle = not in_flight(account, now) and not any(account.levels.values())
             if idle and self._principals.room_of(key) == _NEW:
@@ -206,9 +208,9 @@ class MemoryStore:
         """Return the tightened cohorts that the principal stands in and the charge does not name."""
         if not self._tight or not mine.standings:
             return []
-        named, found = {ref.key for ref in charges.cohorts}, []
+        named, found, without = {ref.key for ref in charges.cohorts}, [], charges.orders.without
         for key, standing in mine.standings.items():
-            if key in self._tight and key not in named:
+            if key in self._tight and key not in named and not (without and key[:8].hex() in without):
                 cohort = self._cohort(standing.ref, charges.terms, now)
                 if cohort is None:  # it grew old
                     self._tight.discard(key)

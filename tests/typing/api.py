@@ -214,7 +214,7 @@ def guard(app: ASGIApp) -> ASGIApp:
     people = Interventions("interventions.jsonl", record=lambda kind, fields: log.info("%s %s", kind, fields))
     try:
         made: Intervention = people.add("block", "0" * 32, reason="abuse", by="me", lasts=timedelta(hours=2))
-        log.info("%s %s %s", made.until, people.lift(made.principal, reason="a mistake", by="me"), list(people))
+        log.info("%s %s %s", made.until, people.lift(made.subject, reason="a mistake", by="me"), list(people))
     except InterventionError as error:
         log.info("%s %s", error, RateLimitMiddleware(app, live, interventions=people))
     shared: Store = RedisStore("redis://127.0.0.1", secret=b"x" * 32, timeout=timedelta(milliseconds=50))

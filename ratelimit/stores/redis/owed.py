@@ -60,7 +60,8 @@ class Sum(msgspec.Struct, kw_only=True):
         """
         now = self.now if given else False
         told = adjustment_of(self.units, [*self.pools.values()], back=self.back, taken=self.taken,
-                             principals=len(principals), alone=self.alone, now=now, ttl=ttl)
+                             principals=len(principals), least=int(self.charges.orders.least), alone=self.alone,
+                             now=now, ttl=ttl)
         return call("adjust", [*principals, *pools], terms, told, *known)
 
 

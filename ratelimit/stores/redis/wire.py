@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ratelimit.stores.base import Fold
 
 _encode = msgspec.msgpack.Encoder().encode
-_CAUSES = (Cause.QUOTA, Cause.BEHAVIOUR, Cause.COHORT)
+_CAUSES = (Cause.QUOTA, Cause.BEHAVIOUR, Cause.COHORT, Cause.CONCURRENCY, Cause.OPERATOR)
 
 #: How long a principal of which nothing was learned is kept after its budget has refilled, seconds.
 _AFTER = 60.0
@@ -123,6 +123,7 @@ def charge_of(charges: Charges, *, now: float | bool, ttl: int) -> bytes:
         "cohorts": [(ref.key.hex(), ref.kind, ref.presumed, ref.caution.patience) for ref in charges.cohorts],
         "lease": _lease(charges.lease) if charges.lease else False,
         "trusted": charges.trusted, "aged": charges.aged,
+        "least": int(charges.orders.least), "without": dict.fromkeys(charges.orders.without, True),
         "held_at": charges.held_at, "earlier": sketches.raw(_eights(charges.earlier)),
     })
 
@@ -173,17 +174,19 @@ def answer_of(reply: Sequence[bytes | None], charges: Charges) -> Answer:
 
 def adjustment_of(
     units: Sequence[float], pools: Sequence[Sequence[float]], *, back: Iterable[int], taken: dict[int, float],
-    principals: int, alone: bool, now: float | bool, ttl: int,
+    principals: int, least: int, alone: bool, now: float | bool, ttl: int,
 ) -> bytes:
     """Return what is to be added to so many *principals* and to each of the *pools*, as the script reads it.
 
     back   leases to be released.
     taken  until when leases are taken.
+    least  the tier that the first is held at, at the least.
     alone  whether what is added was granted by the caller.
     """
     return _encode({
         "units": units, "moves": any(units), "pools": pools, "back": [_lease(lease) for lease in back],
-        "taken": [(_lease(lease), until) for lease, until in taken.items()], "principals": principals, "alone": alone,
+        "taken": [(_lease(lease), until) for lease, until in taken.items()], "principals": principals,
+        "least": least, "alone": alone,
         "now": now, "ttl": ttl,
     })
 
@@ -254,7 +257,7 @@ def _admission(
                  seat.hears, seat.counts) if isinstance(seat, _Seat) else UNHEARD if ref.caution.patience else OPEN
             for ref, seat in zip(charges.cohorts, answer.seats, strict=True)
         ]),
-        reasons=tuple([NO_SLOT if cause == len(_CAUSES) else
+        reasons=tuple([NO_SLOT if _CAUSES[cause] is Cause.CONCURRENCY else
                        reason_of(terms.budgets[number], wait, _CAUSES[cause], kind)
                        for number, cause, kind, wait in answer.reasons]),
         remaining=remaining_of(grants, charges, terms.ladder.share(Tier(answer.own_tier)), allowed=answer.allowed),

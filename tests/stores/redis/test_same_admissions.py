@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ratelimit.charges import BudgetTerms, Charges, Terms
+from ratelimit.charges import NO_ORDERS, BudgetTerms, Charges, Orders, Terms
 from ratelimit.clock import ManualClock
 from ratelimit.decision import Tier
 from ratelimit.evidence import LN10, Ladder
@@ -102,6 +102,9 @@ terms = st.builds(
     presumption=st.sampled_from([Presumption(carried_by=2), Presumption(guests_at_once=3)]),
     cells=st.booleans(), slots=st.sampled_from([0, 1, 2, 3]), slot_seconds=st.just(60.0),
 )
+orders = st.one_of(st.just(NO_ORDERS), st.builds(
+    Orders, st.sampled_from([Tier.CLEAR, Tier.SOFT, Tier.HARD]),
+    st.sets(st.sampled_from([ref.key[:8].hex() for ref in REFS])).map(tuple)))
 bets = st.lists(st.tuples(st.just("gamma"), st.floats(-6, 12), st.just(8.0)), max_size=2).map(tuple)
 learned = st.tuples(bets, st.floats(-4, 4), st.floats(-4, 4), st.booleans()).map(lambda row: CohortFold(REFS[0], *row))
 
@@ -110,19 +113,23 @@ learned = st.tuples(bets, st.floats(-4, 4), st.floats(-4, 4), st.booleans()).map
 @given(mine=most(principals()), payer=most(principals()), pays=st.booleans(),
        cohorts=st.lists(most(crowds()), min_size=len(REFS), max_size=len(REFS)),
        named=st.sets(st.sampled_from(range(len(REFS))), min_size=1) | st.just(set()),
-       costs=st.tuples(costs, costs), terms=terms, trusted=st.booleans(), aged=st.booleans(),
+       costs=st.tuples(costs, costs), terms=terms, orders=orders,
+       trusted=st.booleans(), aged=st.booleans(),
        earlier=st.sets(st.integers(0, 5), max_size=2), lease=st.sampled_from([0, 3, (1 << 63) - 1]),
        more=st.none() | st.tuples(st.floats(-12, 5), st.floats(-12, 5)),
        rows=st.lists(learned, min_size=len(REFS), max_size=len(REFS)), own=st.floats(-3, 9),
        waits=st.sampled_from([0.0, 0.5, 90.0, 90_000.0]))
 def test_lua_does_what_python_does(
     mine: PrincipalProfile | None, payer: PrincipalProfile | None, pays: bool, cohorts: list[CohortProfile | None],
-    named: set[int], costs: tuple[float, float], terms: Terms, trusted: bool, aged: bool, earlier: set[int],
-    lease: int, more: tuple[float, float] | None, rows: list[CohortFold], own: float, waits: float, server: Any,
+    named: set[int], costs: tuple[float, float], terms: Terms, orders: Orders,
+    trusted: bool, aged: bool, earlier: set[int], lease: int, more: tuple[float, float] | None, rows: list[CohortFold],
+    own: float,
+    waits: float, server: Any,
 ) -> None:
     """Whatever accounts, charge and time: the same admissions and the same accounts, adjusted and learned."""
     play(server, mine=mine, payer=payer, pays=pays, cohorts=cohorts, named=named, costs=costs, terms=terms,
-         trusted=trusted, aged=aged, earlier=earlier, lease=lease, more=more, rows=rows, own=own, waits=waits)
+         orders=orders, trusted=trusted, aged=aged, earlier=earlier, lease=lease, more=more, rows=rows, own=own,
+         waits=waits)
 
 
 def standing_accounts(evidence: float, spent: float) -> dict[str, Any]:
@@ -156,7 +163,7 @@ def play(
     server: Any, *, mine: PrincipalProfile | None, payer: PrincipalProfile | None, pays: bool,
     cohorts: list[CohortProfile | None], named: set[int], costs: tuple[float, float], terms: Terms, trusted: bool,
     aged: bool, earlier: set[int], lease: int, more: tuple[float, float] | None, rows: list[CohortFold], own: float,
-    waits: float,
+    waits: float, orders: Orders = NO_ORDERS,
 ) -> Admission:
     """Charge, adjust and learn in both, compare all there is after each step, and return the first admission."""
     clock = ManualClock(NOW)
@@ -164,7 +171,7 @@ def play(
     charges = Charges(
         principal=MINE, payer=PAYER if pays else None, cohorts=tuple(REFS[number] for number in sorted(named)),
         costs=costs, terms=terms, trusted=trusted, held_at=0.7, earlier=tuple(earlier), now=NOW, lease=lease,
-        aged=aged,
+        aged=aged, orders=orders,
     )
     with server.client as client:
         client.flushall()

@@ -24,7 +24,7 @@ for i = 1, A.principals do
     for _, taken in ipairs(A.taken) do account.slots[taken[1]] = taken[2] end
     if A.moves then
       -- A payer is asked as a clear one, whoever spends from it.
-      local tier = i == 1 and tier_of(T, account, T.signals, now) or 0
+      local tier = i == 1 and max(A.least, tier_of(T, account, T.signals, now)) or 0
       correct(T, account, A.units, share_of(T, tier, 0.0), now)
     end
     if account.room == 0 and idle(account) then

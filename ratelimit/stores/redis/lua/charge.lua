@@ -29,7 +29,7 @@ local goes_on = continues()
 
 local reasons, writes, own, corrections, wait, hears = {}, {}, {}, {}, 0.0, 0.0
 
--- Takes the grants of one account. cause: 0 quota, 1 behaviour, 2 cohort, 3 slots.
+-- Takes the grants of one account. cause: 0 quota, 1 behaviour, 2 cohort, 3 slots, 4 an operator.
 local function take(write, account, grants, cause, kind)
   local longest = 0.0
   if account.at - now > T.longest then
@@ -99,10 +99,11 @@ local function seat_of(name, presumed, patience, cohort)
   return {evidence, tier, cleared, held, firm, guest, shown, hears_after, counts}
 end
 
-local own_tier = tier_of(T, mine, T.signals, now)
+local seen = tier_of(T, mine, T.signals, now)
+local own_tier = max(seen, C.least)
 local tier = own_tier
 local grants = grants_of(T, mine, costs, own_tier, now, 0.0)
-if take('mine', mine, grants, own_tier >= SOFT and 1 or 0, '') then own[1] = writes[#writes] else hears = HUGE end
+if take('mine', mine, grants, own_tier > seen and 4 or own_tier >= SOFT and 1 or 0, '') then own[1] = writes[#writes] else hears = HUGE end
 if payer then
   if take('payer', payer, grants_of(T, payer, costs, 0, now, 0.0), 0, '') then
     own[#own + 1] = writes[#writes]
@@ -134,7 +135,7 @@ end
 -- Whoever is held shares the budgets of other tightened cohorts too, whatever the shape of the present request.
 local elsewhere, others = {}, {}
 for _, row in ipairs(standings) do
-  if not named[row[1]] then elsewhere[#elsewhere + 1] = row end
+  if not named[row[1]] and not C.without[row[1]:sub(1, 16)] then elsewhere[#elsewhere + 1] = row end
 end
 if #elsewhere > 0 and redis.call('EXISTS', KEYS[2]) == 1 then
   local names = {}

@@ -97,11 +97,10 @@ local function standing_of(ref)
   return row, true
 end
 
-local learns = {}
-for i, f in ipairs(F.cohorts) do
-  local key = KEYS[3 + i]
-  local cohort = cohort_of(redis.call('GET', key), now)
-  local row, joins = standing_of(f)
+local function no_bet(f) return #f[4] == 0 and f[5] == 0 and f[6] == 0 and not f[7] end
+
+-- Whether it is a teacher of the cohort's past is the answer.
+local function learn(f, key, cohort, row, joins)
   if joins then cohort.members = cohort.members + 1 end
   local counted = not joins and row[5] > T.cleared * LN10
   local spoke = not joins and row[4] >= T.outspoken * LN10
@@ -121,9 +120,23 @@ for i, f in ipairs(F.cohorts) do
   -- harvest is found, or about to be.
   local found = cohort.tight or cohort.outspoken >= T.carried_by
   local stranger = found and row[5] < f[8] * LN10
-  learns[i] = (not cleared and not stranger and cohort.members >= 2) and '1' or '0'
   settle_room(T, key, f[1], KEYS[2], cohort, now, ttl)
   put_cohort(T, key, cohort, ttl)
+  return not cleared and not stranger and cohort.members >= 2
+end
+
+local learns = {}
+for i, f in ipairs(F.cohorts) do
+  local key = KEYS[3 + i]
+  local blob = redis.call('GET', key)
+  local cohort = cohort_of(blob, now)
+  local row, joins = standing_of(f)
+  learns[i] = '0'
+  if not joins and no_bet(f) and row[5] <= T.cleared * LN10 then  -- most honest members, most of the time
+    if blob then redis.call('PEXPIRE', key, life(T, cohort, ttl)) end
+  elseif learn(f, key, cohort, row, joins) then
+    learns[i] = '1'
+  end
 end
 
 mine.room = principal_room(T, mine, standings, now)
