@@ -19,7 +19,8 @@ ROOT = Path(__file__).parent.parent
 HEAVY = (
     "redis", "hypothesis", "pytest", "plotly", "matplotlib", "uvicorn", "httpx", "rich", "openai", "anthropic",
     "brotli", "zstandard",
-    "prometheus_client", "opentelemetry", "google.genai", "cohere", "mistralai", "ollama", "botocore",
+    "jinja2", "itsdangerous", "playwright", "prometheus_client",
+    "opentelemetry", "google.genai", "cohere", "mistralai", "ollama", "botocore",
     "huggingface_hub", "mcp",
 )
 

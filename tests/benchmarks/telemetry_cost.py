@@ -4,7 +4,7 @@
     python tests/benchmarks/telemetry_cost.py --rounds 100
 
 Rounds of all variants take turns; printed are medians and quartiles of microseconds a request, and the ratio to the
-first. Needs the extras 'prometheus' and 'opentelemetry', and opentelemetry-sdk.
+first. Needs the extras 'console', 'prometheus' and 'opentelemetry', and opentelemetry-sdk.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from prometheus_client import CollectorRegistry
 
 from ratelimit import APIKey, MemoryStore, Policy, RateLimitMiddleware
 from ratelimit.audit import EvidenceLog
+from ratelimit.console import Watch
 from ratelimit.telemetry.opentelemetry import OpenTelemetry
 from ratelimit.telemetry.prometheus import PrometheusMetrics
 
@@ -74,11 +75,11 @@ async def main() -> None:
     texts, keys = bodies(rng, 3000), [b"sk-%d" % number for number in range(2000)]
     with tempfile.TemporaryDirectory() as folder:
         log = EvidenceLog(folder, key=b"a key of sixteen bytes or more")
-        stores = [MemoryStore(secret=b"0123456789abcdef") for _ in range(4)]
+        stores = [MemoryStore(secret=b"0123456789abcdef") for _ in range(5)]
         prometheus = PrometheusMetrics(registry=CollectorRegistry(), store=stores[1])
         otel = OpenTelemetry(meter_provider=MeterProvider([InMemoryMetricReader()]), store=stores[2])
         listeners: dict[str, Any] = {"nothing": None, "prometheus": prometheus, "opentelemetry": otel,
-                                     "prometheus and log": [prometheus, log]}
+                                     "prometheus and log": [prometheus, log], "console": Watch()}
         apps = {name: RateLimitMiddleware(bare, Policy(), store=store, identify=APIKey(), on_decision=listener)
                 for (name, listener), store in zip(listeners.items(), stores, strict=True)}
         seen: dict[str, list[float]] = {name: [] for name in apps}

@@ -37,4 +37,4 @@ def test_telemetry_cost() -> None:
     done = ran("telemetry_cost.py", "--rounds", "2")
 
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 4
+    assert len(done.stdout.splitlines()) == 5

@@ -1,4 +1,4 @@
-"""Every public name of the evidence log and of telemetry, as their documentation says. Never run: types are checked."""
+"""Every public name of the evidence log, the console and telemetry, as documented. Never run: types are checked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ratelimit import MemoryStore, RateLimitMiddleware
 from ratelimit.audit import AuditError, Case, EvidenceLog, Finding, Verified, case_of, records, verify, verify_case
+from ratelimit.console import Console, ConsoleError, Person, Tokens, Watch
 from ratelimit.telemetry import DecisionLog
 from ratelimit.telemetry.opentelemetry import OpenTelemetry
 from ratelimit.telemetry.prometheus import PrometheusMetrics
@@ -33,5 +34,13 @@ def operated(app: ASGIApp, folder: Path) -> RateLimitMiddleware:
         _log.info("%s %s %s %s", faults, case.summary, verify_case(Path("case.json")), next(records(folder)))
     except AuditError as error:
         _log.info("%s %s", error, log.flush(timeout=1.0))
+    watch = Watch(principals=1000, cohorts=100)
+    try:
+        console = Console(lambda request: Person(request.user.name, operator=True), watch=watch, store=store)
+        console = Console(Tokens(operators={"ada": "x" * 43}), watch=watch, secret=b"x" * 32, every=2.0)
+    except ConsoleError as error:
+        _log.info("%s", error)
+    else:
+        app = console
     return RateLimitMiddleware(app, store=store, on_decision=[
-        log, DecisionLog(every=True), PrometheusMetrics(store=store), OpenTelemetry(store=store)])
+        watch, log, DecisionLog(every=True), PrometheusMetrics(store=store), OpenTelemetry(store=store)])
