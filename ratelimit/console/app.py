@@ -131,6 +131,7 @@ class Console:
         async def answer(request: Request) -> Response:
             session, name = self._sessions.of(request)
             person = await self._who(request, name)
+            self.watch.catch_up()
             if person is None:
                 if isinstance(self._access, Tokens) and not acts and page != self._live:
                     return RedirectResponse(f"{_base(request)}/login", 303)
@@ -193,6 +194,7 @@ class Console:
             version, stood = -1, ()
             yield b"retry: 2000\n\n"
             while not await request.is_disconnected():
+                self.watch.catch_up()
                 counts = self._standing()
                 if (version, stood) != (self.watch.version, counts):
                     version, stood = self.watch.version, counts

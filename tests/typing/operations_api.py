@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ratelimit import MemoryStore, RateLimitMiddleware
 from ratelimit.audit import AuditError, Case, EvidenceLog, Finding, Verified, case_of, records, verify, verify_case
-from ratelimit.console import Console, ConsoleError, Person, Tokens, Watch
+from ratelimit.console import Console, ConsoleError, Person, Publisher, SharedWatch, Tokens, Watch
 from ratelimit.telemetry import DecisionLog
 from ratelimit.telemetry.opentelemetry import OpenTelemetry
 from ratelimit.telemetry.prometheus import PrometheusMetrics
@@ -35,6 +35,9 @@ def operated(app: ASGIApp, folder: Path) -> RateLimitMiddleware:
     except AuditError as error:
         _log.info("%s %s", error, log.flush(timeout=1.0))
     watch = Watch(principals=1000, cohorts=100)
+    shared: Watch = SharedWatch("redis://127.0.0.1", prefix="p")
+    shared.catch_up()
+    _log.info("%s", Publisher("redis://127.0.0.1").dropped)
     try:
         console = Console(lambda request: Person(request.user.name, operator=True), watch=watch, store=store)
         console = Console(Tokens(operators={"ada": "x" * 43}), watch=watch, secret=b"x" * 32, every=2.0)
