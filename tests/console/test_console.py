@@ -62,7 +62,8 @@ class Site:
     """A guarded model with a console beside it, at *url*."""
 
     def __init__(self, access: Any = None, **options: Any) -> None:
-        self.store, self.interventions = MemoryStore(), Interventions()
+        self.clock = ManualClock(1_760_000_000.0)
+        self.store, self.interventions = MemoryStore(clock=self.clock), Interventions()
         self.console = Console(access or Tokens(operators={"ada": ADA}, readers={"noc": NOC}), store=self.store,
                                interventions=self.interventions, every=0.1, **{"policy": FEW, **options})
         guarded = RateLimitMiddleware(
@@ -481,3 +482,35 @@ async def test_a_browser_sees_it_live_acts_and_undoes(tmp_path: Path) -> None:
         await browser.close()
 
 
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs a Chromium on PATH")
+async def test_a_browser_watches_a_harvest_being_tightened(writer: Any) -> None:
+    """Over sockets, forty accounts walk through a template: the open page shows them, and their cohort's page why."""
+    opening = "Solve the following task and write out all of your reasoning: "
+    async with Site().running() as site, async_playwright() as play, httpx.AsyncClient() as client:
+        browser = await play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = await browser.new_page()
+        await page.goto(f"{site.url}/console/")
+        await page.get_by_label("Token").fill(ADA)
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#live-state")).to_have_text("Live.")
+        assert await page.locator(".tiles strong").first.inner_text() == "0"
+        walk, refused = writer(1), 0
+        for number in range(2000):
+            site.clock.advance(60.0)
+            body = {"messages": [{"role": "user", "content": opening + walk.harvest()}]}
+            answer = await client.post(f"{site.url}/v1/chat/completions", headers={"x-name": f"key-{number % 40}"},
+                                       json=body)
+            refused += answer.status_code == 429
+            if refused == 40:
+                break
+        await expect(page.locator(".tiles strong").first).not_to_have_text("0")
+        await page.get_by_role("link", name=re.compile("^(shape|template):")).first.click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("Cohort")
+        await expect(page.get_by_text("40 members", exact=False).first).to_be_visible()
+        await expect(page.get_by_role("img")).to_have_attribute("aria-label", re.compile("Evidence from"))
+        await expect(page.get_by_label("Dissolve", exact=False)).to_be_visible()
+        await browser.close()
+
+    assert refused == 40
