@@ -451,9 +451,21 @@ async def test_a_browser_sees_it_live_acts_and_undoes(tmp_path: Path) -> None:
             page.on("pageerror", lambda error, faults=faults: faults.append(str(error)))
             page.on("console", lambda line, faults=faults: line.type == "error" and faults.append(line.text))
             await page.goto(f"{site.url}/console/")
+            await page.get_by_label("Token").fill("b" * 43)
+            await page.keyboard.press("Enter")
+            await expect(page.get_by_role("alert")).to_have_text("That token is not known.")
+            faults.clear()  # the browser notes a 401
             await page.get_by_label("Token").fill(ADA)
             await page.keyboard.press("Enter")
             await expect(page.locator("#live-state")).to_have_text("Live.")
+            other = await context.new_page()
+            await other.goto(f"data:text/html,<form method=post action='{site.url}/console/act'><input name=kind "
+                             f"value=block><input name=subject value={'0' * 32}><input name=reason value=x><input "
+                             "name=hours value=1><button>Win a prize</button></form>")
+            await other.get_by_role("button").click()
+            await expect(other.get_by_role("heading", name="Enter")).to_be_visible()
+            await other.close()
+            assert not list(site.interventions)
             name = f"{size['width']:032x}"
             site.console.watch(*told(name))
             site.console.watch(*told(NASTY))
