@@ -54,7 +54,8 @@ def run(options: Options) -> int:
     except (DiscoveryError, ValueError) as error:
         return _wrong(str(error))
     watch.catch_up()
-    uvicorn.run(console, host=options.host, port=options.port, log_level="info", lifespan="off")
+    uvicorn.run(console, host=options.host, port=options.port, log_level="info", lifespan="off",
+                timeout_graceful_shutdown=2)  # a page that is open would keep it
     return 0
 
 
