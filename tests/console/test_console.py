@@ -522,7 +522,22 @@ async def test_a_browser_watches_a_harvest_being_tightened(writer: Any) -> None:
         await expect(page.get_by_role("heading", level=1)).to_contain_text("Cohort")
         await expect(page.get_by_text("40 members", exact=False).first).to_be_visible()
         await expect(page.get_by_role("img")).to_have_attribute("aria-label", re.compile("Evidence from"))
-        await expect(page.get_by_label("Dissolve", exact=False)).to_be_visible()
+        cohort = page.url
+        await page.get_by_role("region", name="Members").get_by_role("link").first.click()
+        for place, label, kind in (
+            (page.url, "Pardon", "pardon"), (page.url, "Exempt", "exempt"), (page.url, "Hold at soft", "hold soft"),
+            (page.url, "Hold at hard", "hold hard"), (page.url, "Block", "block"), (cohort, "Dissolve", "dissolve"),
+        ):
+            await page.goto(place)
+            await page.get_by_label(label).check()
+            await page.get_by_label("Why").fill("to see it")
+            await page.get_by_role("button", name="Do it").click()
+            await expect(page.get_by_role("row", name=re.compile("to see it"))).to_contain_text(kind)
+            assert len(list(site.interventions)) == 1
+            await page.get_by_label("Why").fill("seen")
+            await page.get_by_role("button", name="Lift").click()
+            await expect(page.get_by_role("row", name=re.compile("to see it"))).to_have_count(0)
+            assert not list(site.interventions)
         await browser.close()
 
     assert refused == 40
