@@ -8,7 +8,6 @@ Then enter the token at http://localhost:8000/console/. Needs the extra 'console
 from __future__ import annotations
 
 import os
-import secrets
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 policy, store, interventions = Policy(), MemoryStore(), Interventions("interventions.jsonl")
-token = os.environ.get("CONSOLE_TOKEN") or secrets.token_urlsafe(32)
-console = Console(Tokens(operators={"operator": token}), policy=policy, store=store, interventions=interventions)
+access = Tokens(operators={"operator": os.environ.get("CONSOLE_TOKEN", "")})
+console = Console(access, policy=policy, store=store, interventions=interventions)
 
 
 async def chat(request: Request) -> JSONResponse:

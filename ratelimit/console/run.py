@@ -10,6 +10,7 @@ import msgspec
 
 from ratelimit.discovery import load
 from ratelimit.errors import DiscoveryError
+from ratelimit.interventions import Interventions
 from ratelimit.policy import Policy
 
 if TYPE_CHECKING:
@@ -32,12 +33,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 def run(options: Options) -> int:
     """Serve the console until it is stopped; return the exit code."""
     try:
-        import uvicorn  # noqa: PLC0415
+        import uvicorn  # noqa: PLC0415 (extras, as are those that the next ones need)
 
-        from ratelimit.console.access import ConsoleError, Tokens  # noqa: PLC0415
-        from ratelimit.console.app import Console  # noqa: PLC0415
-        from ratelimit.console.shared import SharedWatch  # noqa: PLC0415
-        from ratelimit.interventions import Interventions  # noqa: PLC0415
+        from ratelimit.console.access import ConsoleError, Tokens  # noqa: PLC0415 (see above)
+        from ratelimit.console.app import Console  # noqa: PLC0415 (see above)
+        from ratelimit.console.shared import SharedWatch  # noqa: PLC0415 (see above)
 
         tokens = Tokens(operators=_token("operator", OPERATOR), readers=_token("reader", READER))
         policies: Sequence[Policy] = (Policy(),) if options.policy is None else load(options.policy, said="--policy")
@@ -53,7 +53,7 @@ def run(options: Options) -> int:
         return _wrong(f"{error}; here they come from the environment variables {OPERATOR} and {READER}")
     except (DiscoveryError, ValueError) as error:
         return _wrong(str(error))
-    watch.catch_up()
+    watch.catch_up()  # the thread begins to follow at once, and not with the first page
     uvicorn.run(console, host=options.host, port=options.port, log_level="info", lifespan="off",
                 timeout_graceful_shutdown=2)  # a page that is open would keep it
     return 0

@@ -30,12 +30,14 @@ class Seen(msgspec.Struct, kw_only=True):
     name       its keyed hash in hexadecimal.
     tier       that its last decision met; *evidence* against itself by signal, *cohorts* by name, both log10.
     requests, refused, prompts
-               counted from *first* to *last* (Unix seconds); *prompts* those of requests that were answered.
+               counted from *first* to *last* (Unix seconds); *refused* also where the mode only says so; *prompts*
+               those of requests that went on.
     line       (at, log10 of the most evidence) over time; *story*: (at, what happened).
     """
 
     name: str
     policy: str = ""
+    mode: str = ""
     tier: Tier = Tier.CLEAR
     evidence: dict[str, float] = {}
     cohorts: dict[str, float] = {}
@@ -52,8 +54,8 @@ class Seen(msgspec.Struct, kw_only=True):
 class Body(msgspec.Struct, kw_only=True):
     """One cohort, as the decisions of its members show it.
 
-    members   of each the requests, those refused, and the prompts that were answered; at most 2,000, the latest.
-    harvested prompts that were answered since the cohort had any evidence against it.
+    members   of each the requests, those refused, and the prompts that went on; at most 2,000, the latest.
+    harvested prompts that went on since the cohort had any evidence against it.
     """
 
     name: str
@@ -85,6 +87,9 @@ class Watch:
     A worker's watch knows the decisions of that worker.
     """
 
+    #: Whether it is told of the decisions of others, which it has to take up.
+    follows = False
+
     def __init__(self, *, principals: int = 20_000, cohorts: int = 5_000, clock: Clock | None = None) -> None:
         self._clock, self._most, self._most_bodies = clock or SystemClock(), principals, cohorts
         # In the order of use; looking is no use, so no page moves anything.
@@ -101,8 +106,14 @@ class Watch:
         """Take note of *decision*."""
         self.note(decision, request.reading.count, self._clock.now())
 
-    def catch_up(self) -> None:
-        """Take up what others decided meanwhile: nothing, here."""
+    @property
+    def up(self) -> bool | None:
+        """Whether what tells it of decisions answers; ``None``: it is told in this process."""
+        return None
+
+    def catch_up(self) -> bool:
+        """Take up what others decided meanwhile, and say whether there may be more: here nothing is."""
+        return False
 
     def note(self, decision: Decision, prompts: int, now: float) -> None:
         """Take note of a *decision* about so many *prompts*, made at *now* (Unix seconds)."""
@@ -116,11 +127,11 @@ class Watch:
             seen = self._newcomer(name, now)
         else:
             self._seen.move_to_end(name)
-        prompts = 0 if decision.refused else prompts
+        prompts = prompts if decision.allowed else 0
         if decision.tier is not seen.tier:
             self._changed(seen, decision, now)
-        seen.policy, seen.evidence, seen.remaining, seen.last = (
-            decision.policy, decision.evidence, decision.remaining, now)
+        seen.policy, seen.mode, seen.evidence, seen.remaining, seen.last = (
+            decision.policy, decision.mode, decision.evidence, decision.remaining, now)
         seen.cohorts = decision.cohorts or seen.cohorts
         seen.requests += 1
         seen.refused += decision.refused

@@ -71,10 +71,10 @@ class Gate:
         if self._exempts(visit, principal):
             return Settled(decision=visit.exempted())
         if self._overruled is not None:
-            settled = await self._overruled.settle(visit, principal)
-            if settled is not None:
-                return settled
-            orders = self._overruled.orders(visit.policy, principal)
+            ruled = await self._overruled.rule(visit, principal)
+            if isinstance(ruled, Settled):
+                return ruled
+            orders = ruled
         if visit.request.reading.problem is not None and visit.policy.unreadable != "charge":
             return _unread(visit, self._plan(visit, principal, self._store.clock.now(), orders))
         settled = await self._charge(visit, principal, orders)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ratelimit.clock import Clock, SystemClock
-from ratelimit.interventions.journal import FileJournal
+from ratelimit.interventions.journal import FileJournal, Journal
 from ratelimit.interventions.stream import StreamJournal
 from ratelimit.interventions.values import Intervention, InterventionError, Kind, problems
 
@@ -45,7 +46,7 @@ class Interventions:
         self, at: str | Path | None = None, *, record: Callable[[str, dict[str, Any]], object] | None = None,
         prefix: str = "ratelimit", clock: Clock | None = None,
     ) -> None:
-        self._journal: FileJournal | StreamJournal | None = None
+        self._journal: Journal | None = None
         if at is not None:
             shared = str(at).startswith(_URLS)
             self._journal = StreamJournal(str(at), prefix=prefix) if shared else FileJournal(Path(at))
@@ -53,6 +54,7 @@ class Interventions:
         self._current: dict[str, Intervention] = {}
         self._dissolved: dict[str, float] = {}
         self._looked = 0.0
+        self._looking = Lock()  # a console acts in a thread, so that the event loop does not wait for a disk or server
         self._look(self._clock.now())
 
     def __repr__(self) -> str:
@@ -64,17 +66,19 @@ class Interventions:
         self._look_again(now)
         found = self._current.get(subject) if self._current else None
         if found is not None and now >= found.until:
-            del self._current[subject]
+            self._current.pop(subject, None)
             return None
         return found
 
     def dissolved(self) -> tuple[str, ...]:
-        """Return the hashes of the cohorts that are dissolved now."""
-        now = self._clock.now()
-        self._look_again(now)
+        """Return the hashes of the cohorts that are dissolved now, as far as the last ``of`` looked."""
         if not self._dissolved:
             return ()
-        return tuple([cohort for cohort, until in self._dissolved.items() if now < until])
+        now = self._clock.now()
+        for cohort, until in list(self._dissolved.items()):
+            if now >= until:
+                self._dissolved.pop(cohort, None)
+        return tuple(self._dissolved)
 
     def add(
         self, kind: Kind, subject: str, *, reason: str, by: str, lasts: timedelta, tier: str = ""
@@ -96,7 +100,7 @@ class Interventions:
         """Yield those that count now, the oldest first."""
         now = self._clock.now()
         self._look(now)
-        yield from sorted((one for one in self._current.values() if now < one.until), key=lambda one: one.at)
+        yield from sorted((one for one in list(self._current.values()) if now < one.until), key=lambda one: one.at)
 
     def _add(self, one: Intervention) -> Intervention:
         found = list(problems(one))
@@ -119,15 +123,16 @@ class Interventions:
         self._looked = now
         if self._journal is None:
             return
-        anew, lines = self._journal.news()
-        if anew:
-            self._current.clear()
-            self._dissolved.clear()
-        for line in lines:
-            try:
-                self._take(msgspec.json.decode(line, type=Intervention))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                _log.error("a line of %s is no intervention, and was passed over: %s", self._journal, error)
+        with self._looking:
+            anew, lines = self._journal.news()
+            if anew:
+                self._current.clear()
+                self._dissolved.clear()
+            for line in lines:
+                try:
+                    self._take(msgspec.json.decode(line, type=Intervention))
+                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                    _log.error("a line of %s is no intervention, and was passed over: %s", self._journal, error)
 
     def _take(self, one: Intervention) -> None:
         self._keep(one)

@@ -9,25 +9,30 @@ from typing import TYPE_CHECKING, Protocol
 from ratelimit.interventions.values import InterventionError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 _log = logging.getLogger("ratelimit")
 
 
 class Journal(Protocol):
-    """Lines that several processes append and all of them read."""
+    """Lines that several processes append and all of them read.
+
+    every  seconds between two looks at it.
+    """
+
+    every: float
 
     def append(self, line: bytes) -> None:
         """Append *line*, which has no end of line, for good. Raises: InterventionError; then nothing was changed."""
 
-    def news(self) -> tuple[bool, list[bytes]]:
-        """Return what was appended since the last call, and whether what was told before is to be forgotten."""
+    def news(self) -> tuple[bool, Iterable[bytes]]:
+        """Return whether what was told before is to be forgotten, and what was appended since the last call."""
 
 
 class FileJournal:
     """A file of lines."""
 
-    #: Seconds between two looks at it.
     every = 1.0
 
     def __init__(self, path: Path) -> None:
@@ -50,8 +55,8 @@ class FileJournal:
             said = f"{self._path}: cannot be written ({error.strerror}); nothing was changed"
             raise InterventionError(said) from error
 
-    def news(self) -> tuple[bool, list[bytes]]:
-        """Return what was appended since the last call, and whether the file was written anew."""
+    def news(self) -> tuple[bool, Iterable[bytes]]:
+        """Return whether the file was written anew, and what was appended since the last call."""
         anew = False
         try:
             size = self._path.stat().st_size

