@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from ratelimit.observation import Features
-from ratelimit.profile import PrincipalProfile
-from ratelimit.signals import Coverage, Stamina, Wander
-from ratelimit.sketches import NOWHERE, Hour, Lens, Nearest, OwnPast, OwnWords, Pace
+from ratelimit.profile import CohortProfile, PrincipalProfile
+from ratelimit.signals import Affinity, Coverage, Stamina, Wander
+from ratelimit.signals.affinity import expected, factors
+from ratelimit.sketches import NOWHERE, CohortPast, Fingerprint, Hour, Lens, Nearest, OwnPast, OwnWords, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,7 +143,122 @@ def test_coverage(side: Any, volume: int, new: bool, factor: float) -> None:
     assert signal.score(features, asking(1.0)) == 0.0
 
 
+CAREFUL = (0.01, 0.02, 0.065, 0.11, 0.14, 0.15, 0.18, 0.21)
+TYPICAL = (0.12, 0.28, 0.33, 0.38, 0.41, 0.43, 0.45, 0.50)
+
+
+def priced(m: int, n: int, r: float) -> list[float]:
+    """Return the four log factors, as the table of the docstring has them."""
+    p0 = m / (m + n)
+    h = p0 + (1 - p0) * r
+    close = 0.35 * p0 + 0.11 * (1 - p0)
+    honest = [0.65 * h, 0.20 * h, close, 1 - 0.65 * h - 0.20 * h - close]
+    harvest = [0.25 * p0, 0.40 * p0, close, 0.89 * (1 - p0)]
+    logs = [math.log(one / other) for one, other in zip(harvest, honest, strict=True)]
+    return [min(0.0, logs[0]), min(0.0, logs[1]), 0.0, logs[3]]
+
+
+def betting(
+    mine: float, strange: float, *, own: int = 8, strangers: int = 64, signal: Affinity | None = None, **fields: Any
+) -> tuple[float, float] | None:
+    """Return the prices of a prompt of four words, so similar to one's own past and to those of *strangers*.
+
+    One of its words is in each stranger's prompt, and so a quarter of it.
+    """
+    lens, ids = Lens(), np.array([11, 12, 13, 14], np.intp)
+    fingerprint = lens.look(ids, np.ones(4, np.float32))
+    cohort = CohortProfile(NOON)
+    cohort.past = CohortPast()
+    words = np.zeros(16, np.uint16)
+    words[:2] = 11, 900
+    for tag in range(strangers):
+        cohort.past.learn(Fingerprint(words, 2.0 * strange), 100 + tag, 0)
+    bet = (signal or Affinity()).score(
+        seen(**{"ids": ids, "fingerprint": fingerprint, "lens": lens, "nearest_own": Nearest(mine, 0.0)} | fields),
+        asking(1.0, pasts=own), cohort)
+    return None if bet is None else (bet.careful, bet.typical)
+
+
+@pytest.mark.parametrize(("mine", "strange", "outcome"), [
+    (0.5, 0.125, 0), (0.5, 0.2499, 0), (0.5, 0.25, 1), (0.5, 0.3999, 1), (1.0, 0.8125, 2), (0.5, 0.4999, 2),
+    (0.5, 0.5, 2), (0.375, 0.5, 2), (0.3501, 0.5, 2), (0.3499, 0.5, 3), (0.0, 0.5, 3), (0.5, 0.0, 0),
+])
+@pytest.mark.parametrize(("own", "strangers"), [(2, 16), (3, 17), (4, 30), (5, 40), (6, 63), (7, 64), (8, 64)])
+def test_affinity(mine: float, strange: float, outcome: int, own: int, strangers: int) -> None:
+    """Either price, by the table, for every number of prompts of one's own and of strangers."""
+    found = betting(mine, strange, own=own, strangers=strangers)
+
+    assert found == pytest.approx((priced(own, strangers, CAREFUL[own - 1])[outcome],
+                                   priced(own, strangers, TYPICAL[own - 1])[outcome]), abs=1e-12)
+
+
+@pytest.mark.parametrize(("own", "strangers", "r"), [(1, 1, 0.01), (1, 64, 0.01), (8, 8, 0.3), (8, 64, 0.5)])
+def test_factors_of_affinity(own: int, strangers: int, r: float) -> None:
+    """The table; where next to nothing is left for strangers, their share is a millionth."""
+    assert factors(own, strangers, r) == pytest.approx(priced(own, strangers, r), abs=1e-12)
+    assert factors(9, 1, 1.0)[3] == pytest.approx(math.log(0.89 * 0.1 / 1e-6))
+
+
+def test_a_share_of_affinitys_bets() -> None:
+    """That come out for the own side, of those that are not close."""
+    for own, strangers in ((8, 64), (2, 16)):
+        p0, r = own / (own + strangers), CAREFUL[own - 1]
+        told = 1 - 0.35 * p0 - 0.11 * (1 - p0)
+        assert expected(own, strangers) == pytest.approx((0.65 * p0 / told, 0.85 * (p0 + (1 - p0) * r) / told))
+    assert expected() == expected(8, 64)
+
+
+@pytest.mark.parametrize(("change", "bets"), [
+    ({}, True), ({"own": 1}, False), ({"own": 0}, False), ({"own": 2}, True), ({"strangers": 15}, False),
+    ({"strangers": 16}, True), ({"strangers": 0}, False),
+    ({"own": 1, "signal": Affinity(least=1)}, True), ({"own": 0, "signal": Affinity(least=1)}, False),
+    ({"strangers": 1, "signal": Affinity(least_strangers=1)}, True),
+    ({"signal": Affinity(public=0.25)}, True), ({"signal": Affinity(public=0.2499)}, False),
+    ({"mine": 0.25, "strange": 0.125, "signal": Affinity(apart=0.25)}, True),
+    ({"mine": 0.25, "strange": 0.125, "signal": Affinity(apart=0.2501)}, False),
+    ({"mine": 0.0, "strange": 0.25, "signal": Affinity(apart=0.25)}, True),
+    ({"mine": 0.0201, "strange": 0.0}, True), ({"mine": 0.0199, "strange": 0.0199}, False),
+    ({"public": True}, False), ({"repeats": True}, False), ({"fingerprint": None}, False),
+])
+def test_when_affinity_bets(change: dict[str, Any], bets: bool) -> None:
+    """At and beside every edge."""
+    told = {"mine": 0.5, "strange": 0.25} | change
+    assert (betting(**told) is not None) is bets
+
+
+def test_affinity_needs_both_pasts() -> None:
+    """No bet on one of whom nothing is known, nor in a cohort of one."""
+    cohort, new = CohortProfile(NOON), PrincipalProfile(NOON)
+    assert Affinity().score(seen(), asking(1.0), cohort) is None
+    cohort.past = CohortPast()
+    assert Affinity().score(seen(), new, cohort) is None
+
+
+@pytest.mark.parametrize("sender", [0, 1, 4, 5, 6])
+def test_affinity_takes_a_bet_back_once(sender: int) -> None:
+    """By the most that it can have won, when the fifth sends the same."""
+    taken = Affinity().takes_back(seen(sender=sender))
+    assert taken == pytest.approx(priced(8, 64, 0.21)[3] if sender == 5 else 0.0)
+    assert Affinity(spread=2).takes_back(seen(sender=2)) > 0
+
+
 @pytest.mark.parametrize(("make", "good", "bad"), [
+    (lambda least: Affinity(least=least), 1, 0),
+    (lambda least: Affinity(least=least), 8, 9),
+    (lambda many: Affinity(least_strangers=many), 1, 0),
+    (lambda many: Affinity(least_strangers=many), 64, 65),
+    (lambda spread: Affinity(spread=spread), 2, 1),
+    (lambda public: Affinity(public=public), 0.0, -0.1),
+    (lambda public: Affinity(public=public), 1.0, 1.1),
+    (lambda apart: Affinity(apart=apart), 0.0, -0.1),
+    (lambda apart: Affinity(apart=apart), 1.0, 1.1),
+    (lambda ceiling: Affinity(ceiling=ceiling), 0.1, 0.0),
+    (lambda ceiling: Affinity(ceiling=ceiling), 0.1, -0.5),
+    (lambda careful: Affinity(careful=careful), (0.999,) * 8, (1.0,) * 8),
+    (lambda careful: Affinity(careful=careful), (1e-9,) * 8, (0.0,) * 8),
+    (lambda careful: Affinity(careful=careful), CAREFUL, CAREFUL[:7]),
+    (lambda typical: Affinity(typical=typical), TYPICAL, (*TYPICAL, 0.5)),
+    (lambda typical: Affinity(typical=typical), (1e-9,) * 8, (*TYPICAL[:7], 0.0)),
     (lambda prompts: Stamina(prompts=prompts), 1, 0),
     (lambda p0: Stamina(p0=p0, p1=0.5), 0.4, 0.0),
     (lambda p0: Stamina(p0=p0, p1=0.5), 1e-9, 0.5),
@@ -175,7 +291,7 @@ def test_edges_of_their_arguments(make: Callable[[Any], Any], good: Any, bad: An
         make(bad)
 
 
-@pytest.mark.parametrize("signal", [Stamina(), Wander(), Coverage(side="wide")], ids=lambda one: one.name)
+@pytest.mark.parametrize("signal", [Affinity(), Stamina(), Wander(), Coverage(side="wide")], ids=lambda one: one.name)
 def test_they_are_values(signal: Any) -> None:
     """Frozen, by keyword, without room for more; and what they are by default is what their docstrings price."""
     with pytest.raises(FrozenInstanceError):
@@ -187,3 +303,7 @@ def test_they_are_values(signal: Any) -> None:
     assert Stamina() == Stamina(prompts=12, p0=0.81, p1=0.98, ceiling=8.0, name="stamina")
     assert Wander() == Wander(volume=150.0, near=0.35, template=1, p0=0.6, p1=0.8, ceiling=8.0, name="wander")
     assert Coverage(side="wide").ceiling == 3.5
+    assert Coverage(side="wide").honest == ((32, 0.08, 0.95), (128, 0.03, 0.85), (512, 0.012, 0.65),
+                                            (1024, 0.008, 0.45))
+    assert Affinity() == Affinity(careful=CAREFUL, typical=TYPICAL, least=2, least_strangers=16, public=0.9, apart=0.02,
+                                  spread=5, ceiling=8.0, name="affinity")
