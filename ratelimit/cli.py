@@ -152,7 +152,7 @@ def _add_calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]
                            help="the Policy whose signals are fitted, or a function that returns one (default: the "
                            "default policy)")
     calibrate.add_argument("--alpha", type=_number(float, 0.0001, 0.2), default=0.01, metavar="SHARE",
-                           help="the share of honest principals, 0.0001 to 0.2, that may lie outside (default 0.01)")
+                           help="the share of honest principals, 0.0001 to 0.2, that may be tightened (default 0.01)")
     _add_reading(calibrate)
     calibrate.add_argument("--json", action="store_true", help="print all of it as JSON, the program too")
     calibrate.add_argument("--quiet", action="store_true", help="show no progress")

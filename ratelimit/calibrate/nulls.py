@@ -9,7 +9,7 @@ import numpy as np
 
 from ratelimit.calibrate.crowds import FULL
 from ratelimit.calibrate.recording import CLOSE, unpacked
-from ratelimit.calibrate.shrink import DRAWS, crowd, quantile, rates
+from ratelimit.calibrate.shrink import DRAWS, crowd, quantile, rates, tail
 from ratelimit.signals import Affinity, Coverage, Stamina, Wander
 from ratelimit.signals.affinity import CAREFUL, factors
 
@@ -51,7 +51,7 @@ class Fitted:
 def fit(
     counted: Sequence[Counted], signals: Sequence[PrincipalSignal], cohort_signals: Sequence[CohortSignal], alpha: float
 ) -> Fitted:
-    """Return *signals* with the nulls inside which all but a share *alpha* of the principals lie."""
+    """Return *signals* with the nulls inside which all but a share *alpha* of such a crowd lie, by its ``tail``."""
     weights: dict[str, float] = {}
     fitted = tuple(_fitted(signal, counted, alpha, weights) for signal in signals)
     cohorts = tuple(
@@ -78,14 +78,14 @@ def _columns(rows: Sequence[tuple[float, float, float]]) -> tuple[Numbers, Numbe
 
 def _rate(signal: Wander | Stamina, counted: Sequence[Counted], alpha: float, weights: dict[str, float]) -> (
         Wander | Stamina):
-    """Fit p0: the rate that all but *alpha* stay below. p1 keeps its place between p0 and one."""
+    """Fit p0: the rate that all but *alpha* stay below, by the tail. p1 keeps its place between p0 and one."""
     rows = [(sum(told), len(told), one.share) for one in counted
             if len(told := one.book.rates.get(signal.name, b"")) >= _BETS]
     against, bets, weight = _columns(rows)
     weights[signal.name] = float(weight.sum())
     if weights[signal.name] < LEAST:
         return signal
-    null = float(np.clip(quantile(rates(against, bets, weight), weight, 1 - alpha), 0.05, 0.97))
+    null = float(np.clip(tail(rates(against, bets, weight), weight, 1 - alpha), 0.05, 0.97))
     place = (signal.p1 - signal.p0) / (1 - signal.p0)
     return replace(signal, p0=round(null, 3), p1=round(null + place * (1 - null), 3))
 
@@ -104,14 +104,14 @@ def _coverage(signal: Coverage, counted: Sequence[Counted], alpha: float, weight
         most = max(most, float(weight.sum()))
         if weight.sum() >= LEAST:
             drawn = rates(against, bets, weight)
-            edges = [float(np.clip(quantile(drawn, weight, share), 0.002, 0.995)) for share in (alpha, 1 - alpha)]
+            edges = [float(np.clip(tail(drawn, weight, share), 0.002, 0.995)) for share in (alpha, 1 - alpha)]
             fitted[number] = (volume, round(edges[0], 4), round(edges[1], 4))
     weights["coverage"] = most
     return replace(signal, honest=tuple(fitted))
 
 
 def _affinity(signal: Affinity, counted: Sequence[Counted], alpha: float, weights: dict[str, float]) -> Affinity:
-    """Fit r: the least of all but *alpha* of the principals, and the median, of the largest r at which bets are fair.
+    """Fit r, the largest at which a principal's bets are fair: the crowd's tail at *alpha*, and its median.
 
     That is measured where all 8 prompts of one's own are known. With fewer, both are in the proportion of the whole
     crowd's. A principal's split of outcomes is drawn from a Dirichlet of its own bets and the crowd's.
@@ -132,7 +132,7 @@ def _affinity(signal: Affinity, counted: Sequence[Counted], alpha: float, weight
     random = np.random.default_rng(0)
     gammas = random.gamma((counts + heavy * split)[:, None, :] + 1e-6, 1.0, (len(counts), DRAWS, 4))
     drawn = _fair(gammas / gammas.sum(axis=2, keepdims=True), 8, strangers)
-    least, middle = quantile(drawn, weight, alpha), quantile(drawn, weight, 0.5)
+    least, middle = tail(drawn, weight, alpha), quantile(drawn, weight, 0.5)
     course = _course(tables, shares, signal.least)
     careful = tuple(round(float(np.clip(least * part, 0.005, 0.95)), 4) for part in course)
     typical = tuple(round(float(np.clip(middle * part, 0.01, 0.95)), 4) for part in course)

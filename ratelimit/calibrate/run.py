@@ -38,7 +38,7 @@ class Options:
     """What can be chosen, beside what can be for a replay.
 
     policy  what to fit the nulls of, written ``module:name``; ``None``: the default policy.
-    alpha   the share of honest principals that may lie outside of the nulls, above 0, at most 0.2.
+    alpha   the share of honest principals that may be tightened for what they do themselves, above 0, at most 0.2.
     """
 
     trace: str
@@ -178,7 +178,8 @@ def _comments(made: Calibration, crowd: Crowd, replaying: Replaying) -> Iterator
     span = " to ".join(f"{datetime.fromtimestamp(at or 0.0, UTC):%Y-%m-%d}" for at in
                        (replaying.first_at, replaying.last_at))
     yield f"Fitted by ratelimit calibrate to {made.requests:,} requests of {made.principals:,} principals, {span}."
-    yield f"alpha: all but {made.alpha:.3g} of honest principals lie inside these nulls."
+    yield f"alpha: of honest principals at most {made.alpha:.3g} are to be tightened for what they do themselves. The"
+    yield "  nulls are the crowd's tail at alpha, drawn through its median and quartile, whoever the outermost few are."
     yield (f"How sure: of {made.tried:,} principals, judged in {FOLDS} parts by nulls fitted to the others, "
            f"{made.outside:,} were tightened,")
     yield (f"  so that the share lies between {made.low:.3%} and {made.high:.3%} ({made.sure:.0%}, "

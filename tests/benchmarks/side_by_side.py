@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 REFERENCE = "slowapi, headers"
-PRINCIPALS = 10_000
 
 
 def key(scope: Any) -> str:
@@ -158,21 +157,23 @@ def systems(quota: int, burst: int) -> dict[str, tuple[Any, str]]:
     }
 
 
-async def measured(size: int, *, rounds: int, batch: int, refused: bool, cold: bool) -> dict[str, dict[str, float]]:
+async def measured(
+    size: int, *, rounds: int, batch: int, refused: bool, cold: bool, principals: int
+) -> dict[str, dict[str, float]]:
     """Return quartiles of microseconds over the bare application, by system."""
     words = Words()
     quota, burst = (2, 1) if refused else (6000, 600)
     apps = systems(quota, burst)
     bodies = [(who, words.body(size, who)) for who in
-              (words.rng.randrange(PRINCIPALS) for _ in range(400 if size > 20_000 else 4000))]
-    everybody = [(who, words.body(200, who)) for who in range(PRINCIPALS)]
+              (words.rng.randrange(principals) for _ in range(400 if size > 20_000 else 4000))]
+    everybody = [(who, words.body(200, who)) for who in range(principals)]
     if not cold:
         for app, _ in apps.values():
             for _ in range(2):
                 await drive(app, everybody)
     seen: dict[str, list[float]] = {name: [] for name in apps}
     for number in range(rounds):
-        some = everybody[number * batch % PRINCIPALS :][:batch] if cold else words.rng.choices(bodies, k=batch)
+        some = everybody[number * batch % principals :][:batch] if cold else words.rng.choices(bodies, k=batch)
         for name, (app, _) in apps.items():
             gc.collect(0)
             seen[name].append(await drive(app, some))
@@ -191,6 +192,7 @@ async def main() -> tuple[str | None, dict[int, Any]]:
     parser = argparse.ArgumentParser()
     parser.add_argument("--bodies", default="1000", help="sizes in bytes, with commas between")
     parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--principals", type=int, default=10_000)
     parser.add_argument("--batch", type=int, default=200, help="requests of a round")
     parser.add_argument("--refused", action="store_true", help="nearly all are refused for their quota")
     parser.add_argument("--cold", action="store_true", help="each principal is new")
@@ -200,9 +202,10 @@ async def main() -> tuple[str | None, dict[int, Any]]:
     for size in map(int, chosen.bodies.split(",")):
         batch = max(10, chosen.batch // max(1, size // 10_000))
         found = report[size] = await measured(size, rounds=chosen.rounds, batch=batch, refused=chosen.refused,
-                                              cold=chosen.cold)
+                                              cold=chosen.cold, principals=chosen.principals)
         kind = "refused" if chosen.refused else "cold" if chosen.cold else "warm"
-        print(f"\nbodies of {size:,} bytes, {kind}, {PRINCIPALS:,} principals, {chosen.rounds} rounds of {batch}")
+        print(f"\nbodies of {size:,} bytes, {kind}, {chosen.principals:,} principals, {chosen.rounds} rounds of "
+              f"{batch}")
         print(f"  {'':22} {'us over bare':>13} {'quartiles':>19}   x {REFERENCE}")
         for name, one in found.items():
             if name not in {"bare", "routed"}:

@@ -22,8 +22,8 @@ def ran(script: str, *arguments: str) -> Any:
 @pytest.mark.parametrize("how", ["--refused", "--cold"])
 def test_side_by_side(how: str, tmp_path: Path) -> None:
     """Every system has its figures, in the table and as JSON."""
-    done = ran("side_by_side.py", "--rounds", "3", "--batch", "20", "--bodies", "200,9000", how, "--json",
-               str(tmp_path / "figures.json"))
+    done = ran("side_by_side.py", "--rounds", "3", "--batch", "20", "--principals", "200", "--bodies", "200,9000", how,
+               "--json", str(tmp_path / "figures.json"))
     figures = json.loads((tmp_path / "figures.json").read_text())
 
     assert done.returncode == 0, done.stderr

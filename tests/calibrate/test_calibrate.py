@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 from ratelimit.calibrate.crowds import crowd_of
 from ratelimit.calibrate.promise import enough, interval
 from ratelimit.calibrate.recording import CLEAR, CLOSE, STRANGE, STRONG, Recorder, packed, unpacked
-from ratelimit.calibrate.shrink import crowd, quantile
+from ratelimit.calibrate.shrink import crowd, quantile, tail
 from ratelimit.calibrate.watching import Watched, Watching
 from ratelimit.cli import main
 from ratelimit.policy import Policy
@@ -153,6 +154,30 @@ def test_a_crowd_that_is_alike_weighs_more() -> None:
     assert factors(8, 64, 0.28)[3] > 0
 
 
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.05, 0.2, 0.8, 0.95, 0.999])
+def test_a_tail_is_the_quantile_of_what_is_logit_normal(share: float) -> None:
+    """On either side, whatever its middle and its spread."""
+    heights = np.array([NormalDist(-1.0, 0.7).inv_cdf((at + 0.5) / 20_000) for at in range(20_000)])
+    values, weights = 1 / (1 + np.exp(-heights))[:, None], np.ones(20_000)
+
+    assert tail(values, weights, share) == pytest.approx(quantile(values, weights, share), rel=0.01)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.99])
+def test_a_tail_hardly_moves_with_a_minority_at_the_edge(share: float) -> None:
+    """Where as many as the share itself are put at the edge, the quantile is theirs, and the tail the crowd's."""
+    heights = np.random.default_rng(3).normal(0.0, 1.0, 1000)
+    crowd_alone = 1 / (1 + np.exp(-heights))[:, None]
+    edge = np.full((20, 1), 0.001 if share < 0.5 else 0.999)
+    mixed = np.vstack([crowd_alone, edge])
+    moved = tail(mixed, np.ones(1020), share), tail(crowd_alone, np.ones(1000), share)
+    dragged = quantile(mixed, np.ones(1020), share), quantile(crowd_alone, np.ones(1000), share)
+    odds = [abs(np.log(one / (1 - one)) - np.log(other / (1 - other))) for one, other in (moved, dragged)]
+
+    assert odds[0] < 0.15
+    assert odds[1] > 2.0
+
+
 def test_the_command_prints_only_the_program(
     people: Callable[..., Any], calibrate: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,7 +188,7 @@ def test_the_command_prints_only_the_program(
     out, err = capsys.readouterr()
 
     assert (code, err) == (0, "")
-    assert "# alpha: all but 0.05 of honest principals lie inside these nulls." in out
+    assert "# alpha: of honest principals at most 0.05 are to be tightened for what they do themselves." in out
     assert "Clopper-Pearson" in out
     assert "# Not fitted: wander" in out
     compile(out, "policy.py", "exec")

