@@ -113,8 +113,9 @@ def _coverage(signal: Coverage, counted: Sequence[Counted], alpha: float, weight
 def _affinity(signal: Affinity, counted: Sequence[Counted], alpha: float, weights: dict[str, float]) -> Affinity:
     """Fit r, the largest at which a principal's bets are fair: the crowd's tail at *alpha*, and its median.
 
-    That is measured where all 8 prompts of one's own are known. With fewer, both are in the proportion of the whole
-    crowd's. A principal's split of outcomes is drawn from a Dirichlet of its own bets and the crowd's.
+    That is measured where all 8 prompts of one's own are known. With fewer, both are in the proportion that they had
+    in the *signal*: everybody has few bets there, and what they came to is chance. A principal's split of outcomes is
+    drawn from a Dirichlet of its own bets and the crowd's.
     """
     tables = [_table(one) for one in counted]
     shares = np.array([one.share for one in counted])
@@ -133,9 +134,8 @@ def _affinity(signal: Affinity, counted: Sequence[Counted], alpha: float, weight
     gammas = random.gamma((counts + heavy * split)[:, None, :] + 1e-6, 1.0, (len(counts), DRAWS, 4))
     drawn = _fair(gammas / gammas.sum(axis=2, keepdims=True), 8, strangers)
     least, middle = tail(drawn, weight, alpha), quantile(drawn, weight, 0.5)
-    course = _course(tables, shares, signal.least)
-    careful = tuple(round(float(np.clip(least * part, 0.005, 0.95)), 4) for part in course)
-    typical = tuple(round(float(np.clip(middle * part, 0.01, 0.95)), 4) for part in course)
+    careful = tuple(round(float(np.clip(least * r / signal.careful[-1], 0.001, 0.95)), 4) for r in signal.careful)
+    typical = tuple(round(float(np.clip(middle * r / signal.typical[-1], 0.01, 0.95)), 4) for r in signal.typical)
     return replace(signal, careful=careful, typical=typical)
 
 
@@ -150,33 +150,20 @@ def _table(one: Counted) -> Numbers:
     return table
 
 
-def _course(tables: Sequence[Numbers], shares: Numbers, least: int) -> list[float]:
-    """Return the crowd's r for m = 1 to 8 in units of that for 8, never falling; for m below *least* half of that.
-
-    A principal of n bets at one m weighs n / (n + ``FULL``) there: whoever asks much is not the crowd.
-    """
-    whole, bets = np.zeros((len(CAREFUL), 5)), np.zeros(len(CAREFUL))
-    for share, table in zip(shares, tables, strict=True):
-        rows = table[:, :4].sum(axis=1)
-        whole += share * table / (rows + FULL)[:, None]
-        bets += share * rows
-    found = []
-    for own in range(least, len(CAREFUL) + 1):
-        row = whole[own - 1]
-        many = row[:4].sum()
-        told = bets[own - 1] >= LEAST
-        found.append(float(_fair(row[None, None, :4] / many, own, round(row[4] / many))[0, 0]) if told else 0.0)
-    last = max(found[-1], 1e-3)
-    rising = np.minimum(1.0, np.maximum.accumulate(np.array(found) / last))
-    first = rising[0] / 2
-    return [first] * (least - 1) + [float(part) for part in np.maximum(rising, 0.05)]
-
-
 def _fair(outcomes: Numbers, own: int, strangers: int) -> Numbers:
-    """Return the largest r at which bets of these *outcomes* (shares, the last axis) expect at most one."""
+    """Return the largest r at which bets of these *outcomes* (shares, the last axis) expect at most one.
+
+    Between two r that are tried it is where the line between their expectations meets one.
+    """
     prices = np.exp(np.array([factors(own, strangers, float(r)) for r in _COMES_BACK]))
     prices[:, CLOSE] = 1.0
     found: Numbers = np.full(outcomes.shape[:-1], _COMES_BACK[0])
-    for r, price in zip(_COMES_BACK, prices, strict=True):
-        found[outcomes @ price <= 1.0] = r
+    before = outcomes @ prices[0]
+    for at in range(1, len(prices)):
+        expected = outcomes @ prices[at]
+        crosses = (before <= 1.0) & (expected > 1.0)
+        part = np.divide(1.0 - before, expected - before, where=crosses, out=np.zeros_like(before))
+        found[crosses] = (_COMES_BACK[at - 1] + (_COMES_BACK[at] - _COMES_BACK[at - 1]) * part)[crosses]
+        found[expected <= 1.0] = _COMES_BACK[at]
+        before = expected
     return found

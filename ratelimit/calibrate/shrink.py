@@ -63,11 +63,12 @@ def quantile(values: Numbers, weights: Numbers, share: float) -> float:
 def tail(values: Numbers, weights: Numbers, share: float) -> float:
     """Return what a small or large *share* of *values*, each above 0 and below 1, lies below, by a logit-normal tail.
 
-        logit q(share) = logit q(1/2) + (logit q(near) - logit q(1/2)) z(share) / z(near)
+        logit q(share) = logit q(1/2) + (logit q(far) - logit q(1/2)) z(share) / z(far)
 
-    with *near* the quartile on the side of *share*, z the normal quantile, and q as in ``quantile``. The outermost few
-    of a crowd are where a campaign that nobody found hides, and they differ from week to week; the quartiles are the
-    crowd's own: a minority of e at the edge moves the ranks that this hangs on by at most e.
+    with *far* the quartile on the other side, z the normal quantile, and q as in ``quantile``: log odds are taken to
+    lie alike on both sides of their median. The outermost few are where a campaign that nobody found hides, and they differ
+    from week to week; the middle, and the side that a campaign is not on, are the crowd's own. Where a quantile moves
+    to wherever a minority stands, this moves by about three times its share of the crowd, in log odds.
 
     Source: estimation by quantiles (Aitchison and Brown 1957, for the log-normal).
 
@@ -75,9 +76,9 @@ def tail(values: Numbers, weights: Numbers, share: float) -> float:
     >>> round(tail(crowd, np.ones(10001), 0.25), 3) == round(quantile(crowd, np.ones(10001), 0.25), 3)
     True
     """
-    normal, near = NormalDist(), 0.25 if share < 0.5 else 0.75
-    middle, quarter = (_logit(quantile(values, weights, at)) for at in (0.5, near))
-    reach = normal.inv_cdf(share) / normal.inv_cdf(near)
+    normal, far = NormalDist(), 0.75 if share < 0.5 else 0.25
+    middle, quarter = (_logit(quantile(values, weights, at)) for at in (0.5, far))
+    reach = normal.inv_cdf(share) / normal.inv_cdf(far)
     return 1.0 / (1.0 + math.exp(-(middle + (quarter - middle) * reach)))
 
 
