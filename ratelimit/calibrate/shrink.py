@@ -66,9 +66,9 @@ def tail(values: Numbers, weights: Numbers, share: float) -> float:
         logit q(share) = logit q(1/2) + (logit q(far) - logit q(1/2)) z(share) / z(far)
 
     with *far* the quartile on the other side, z the normal quantile, and q as in ``quantile``: log odds are taken to
-    lie alike on both sides of their median. The outermost few are where a campaign that nobody found hides, and they differ
-    from week to week; the middle, and the side that a campaign is not on, are the crowd's own. Where a quantile moves
-    to wherever a minority stands, this moves by about three times its share of the crowd, in log odds.
+    lie alike on both sides of their median. The outermost few are where a campaign that nobody found hides, and they
+    differ from week to week; the middle, and the side that a campaign is not on, are the crowd's own. Where a quantile
+    moves to wherever a minority stands, this moves by about three times its share of the crowd, in log odds.
 
     Source: estimation by quantiles (Aitchison and Brown 1957, for the log-normal).
 
