@@ -1,4 +1,7 @@
-"""Model servers that need a GPU to start: how their own loaders put a middleware in, written out again.
+"""Model servers that need a GPU to start: how their own loaders put a middleware in.
+
+Written out again, and by their published code, out of the wheels in the folder that RATELIMIT_WHEELS names (CI has
+them; ``pip download --no-deps --dest FOLDER vllm sglang``).
 
 vLLM 0.33, ``vllm/entrypoints`` (``--middleware``): the name is split at its last dot; a class is added without any
 argument, a coroutine function as an ``http`` middleware, and anything else is refused. The authentication was added
@@ -12,10 +15,15 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
@@ -24,8 +32,6 @@ from ratelimit.testing import ProtocolChecker, drive
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    import pytest
 
 ONE = Policy(budgets=(Budget(quota=9, window=timedelta(hours=1), burst=1),))
 KEY = {"authorization": "Bearer right"}
@@ -109,3 +115,18 @@ async def test_sglangs_application_takes_it_before_it_is_launched() -> None:
 
     assert [one.status for one in came] == [401, 200, 429]
     assert came[0].header("ratelimit") is None
+
+
+@pytest.mark.parametrize("named", ["vllm", "sglang"])
+def test_its_published_code_puts_it_in(named: str) -> None:
+    """A wrong key is not charged, whichever side of the authentication it stands on; the right one has its budget."""
+    wheels = sorted(Path(os.environ.get("RATELIMIT_WHEELS", "/nowhere")).glob(f"{named}-*.whl"))
+    if not wheels:
+        pytest.skip(f"no wheel of {named}: name a folder that has one by RATELIMIT_WHEELS")
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).parent / "published.py"), named, str(wheels[-1])],
+        env=os.environ | {"RATELIMIT_POLICY": "published:policy"}, capture_output=True, text=True, check=False,
+        timeout=120)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "401 401 200 429"
