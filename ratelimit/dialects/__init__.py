@@ -1,7 +1,7 @@
 """Dialects: wire formats, each read into prompts and answered in kind, each in a file of its own."""
 
 from ratelimit.dialects.anthropic import AnthropicBatches, AnthropicMessages
-from ratelimit.dialects.base import Dialect, Refusal
+from ratelimit.dialects.base import Dialect, Ear, Heard, PlainEar, Refusal
 from ratelimit.dialects.batches import OpenAIBatches
 from ratelimit.dialects.bedrock import Bedrock
 from ratelimit.dialects.body import read_body
@@ -62,8 +62,10 @@ __all__ = [
     "Bedrock",
     "Cohere",
     "Dialect",
+    "Ear",
     "Form",
     "Gemini",
+    "Heard",
     "Mistral",
     "Ollama",
     "OpenAIBatches",
@@ -77,6 +79,7 @@ __all__ = [
     "OpenAIResponses",
     "Override",
     "Plain",
+    "PlainEar",
     "Refusal",
     "Upload",
     "UsageReader",

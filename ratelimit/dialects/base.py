@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
@@ -36,6 +36,51 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     violated: tuple[str, ...] = ()
     retry_after: float = math.inf
     call: str = ""
+
+
+class Heard(NamedTuple):
+    """A prompt that a message of a websocket carries.
+
+    reading  what it asks.
+    besides  what tells it from others though the message is the same, if anything does.
+    """
+
+    reading: Reading
+    besides: bytes = b""
+
+
+class Ear(Protocol):
+    """Listens to one websocket. Never raises, whatever is said."""
+
+    def hear(self, event: bytes) -> Heard | None:
+        """Read a message of the client's; ``None``: it is no prompt, and passes."""
+        ...
+
+    def passed(self) -> None:
+        """Be told that the prompt that was heard last goes on to the application."""
+        ...
+
+    def answered(self, event: str) -> None:
+        """Be told what the application says, in text."""
+        ...
+
+
+class PlainEar:
+    """Hears each message by itself, as a *dialect* does."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def hear(self, event: bytes) -> Heard | None:
+        """Read one message."""
+        reading = self._dialect.hear(event)
+        return None if reading is None else Heard(reading)
+
+    def passed(self) -> None:
+        """Do nothing."""
+
+    def answered(self, event: str) -> None:
+        """Do nothing."""
 
 
 class Dialect(Protocol):
@@ -74,6 +119,10 @@ class Dialect(Protocol):
     def hear(self, event: bytes) -> Reading | None:  # noqa: ARG002 (by default nothing is heard)
         """Read one message of a websocket; ``None``: it is no prompt, and passes."""
         return None
+
+    def ear(self) -> Ear:
+        """Return what listens to one websocket; by default each message by itself, by ``hear``."""
+        return PlainEar(self)
 
     def error(self, refusal: Refusal) -> tuple[str, bytes]:
         """Return the media type and the bytes of an error body as this dialect's clients expect it."""

@@ -10,7 +10,7 @@ from ratelimit.dialects.base import Dialect
 from ratelimit.errors import refuse_invalid
 
 if TYPE_CHECKING:
-    from ratelimit.dialects.base import Header, Refusal
+    from ratelimit.dialects.base import Ear, Header, Refusal
     from ratelimit.dialects.forms import Form
     from ratelimit.prompt import Reading
 
@@ -61,6 +61,10 @@ class Override(Dialect):
     def read_form(self, form: Form) -> Reading:
         """Read *form* as the dialect does."""
         return self.dialect.read_form(form)
+
+    def ear(self) -> Ear:
+        """Return what listens to one websocket as the dialect does."""
+        return self.dialect.ear()
 
     def hear(self, event: bytes) -> Reading | None:
         """Read *event* as the dialect does."""

@@ -13,6 +13,7 @@ from ratelimit.dialects.events import event_of
 from ratelimit.dialects.openai_style import OpenAIStyle
 from ratelimit.dialects.parameters import canonical
 from ratelimit.dialects.responses import Item, stored_prompt, turns
+from ratelimit.dialects.spoken import AudioEar
 from ratelimit.dialects.wire import NoPromptError, read_json
 from ratelimit.prompt import Prompt, Reading, Unreadable
 
@@ -53,9 +54,9 @@ _MODEL = frozenset({"assistant", "model"})
 class OpenAIRealtime(OpenAIStyle):
     """``.../realtime``, a websocket.
 
-    A prompt is an item that the client adds to the conversation, and a response that is asked for with input or
-    instructions of its own; whatever else is said passes. What is spoken into the audio buffer is not looked at; audio
-    in an item is, by its hash.
+    A prompt is an item that the client adds to the conversation, a response that is asked for with input or
+    instructions of its own, and what was spoken into the audio buffer (see ``AudioEar``); whatever else is said passes.
+    Audio counts by its hash.
     """
 
     name: ClassVar[str] = "openai-realtime"
@@ -80,6 +81,10 @@ class OpenAIRealtime(OpenAIStyle):
         if reading.problem is Unreadable.NO_PROMPT:
             return None
         return msgspec.structs.replace(reading, call=told.call)
+
+    def ear(self) -> AudioEar:
+        """Return what listens to one session, its audio too."""
+        return AudioEar(self)
 
     def _item(self, event: bytes) -> Reading:
         read = _item.decode(event)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
     from ratelimit.decision import Decision
-    from ratelimit.dialects import Refusal
+    from ratelimit.dialects import Ear, Refusal
     from ratelimit.edge.bill import Bill
     from ratelimit.edge.desk import Desk
     from ratelimit.edge.gate import Gate
@@ -54,7 +54,10 @@ class Socket:
         self, policies: Sequence[tuple[Policy, Dialect]], gate: Gate, desk: Desk, *, scope: Scope, path: str,
         receive: Receive, send: Send,
     ) -> None:
-        self._policies, self._gate, self._desk = policies, gate, desk
+        self._gate, self._desk = gate, desk
+        self._ears: list[tuple[Dialect, Ear]] = []
+        self._policies = [(policy, dialect, self._ear(dialect)) for policy, dialect in policies]
+        self._hearing: Ear | None = None  # which heard the prompt that is being decided
         self._scope, self._path, self._receive, self._send = scope, path, receive, send
         self._pending: deque[Message] = deque()
         self._bills: deque[Bill] = deque()
@@ -78,6 +81,9 @@ class Socket:
         await self._send(message)
         if message["type"] == "websocket.send":
             self._answers = True
+            if (text := message.get("text")) is not None:
+                for _, ear in self._ears:
+                    ear.answered(text)
             for fold in self._folds:
                 self._desk.learn(fold, 200)
             self._folds.clear()
@@ -97,21 +103,33 @@ class Socket:
         data = text.encode("utf-8", "surrogatepass") if text is not None else message.get("bytes")
         if message["type"] != "websocket.receive" or data is None:
             return None
-        for policy, dialect in self._policies:
-            reading = dialect.hear(data)
-            if reading is None:
+        heard = [(ear, ear.hear(data)) for _, ear in self._ears]
+        for policy, dialect, ear in self._policies:
+            found = next(found for listens, found in heard if listens is ear)
+            if found is None:
                 continue
+            reading = found.reading
             if len(data) > policy.body_bytes:
                 reading = Reading(dialect=dialect.name, problem=Unreadable.TOO_LARGE, call=reading.call,
                                   detail="the message is longer than is read here; send a shorter one")
             request = request_of(self._scope, self._path, reading)
             if self._desk.agrees(policy, request):
-                upload = Upload(messages=deque(), body=_anonymous(data, reading.call), end=End.WHOLE)
+                body = _anonymous(data, reading.call) + found.besides
+                upload = Upload(messages=deque(), body=body, end=End.WHOLE)
+                self._hearing = ear
                 return Visit(
                     policy=policy, dialect=_AsEvents(dialect), request=request, upload=upload, receive=self._receive,
                     accept="", in_flight=False,
                 )
         return None
+
+    def _ear(self, dialect: Dialect) -> Ear:
+        """Return what listens in *dialect*: one for all policies under which it is spoken."""
+        for known, ear in self._ears:
+            if known is dialect or known == dialect:
+                return ear
+        self._ears.append((dialect, dialect.ear()))
+        return self._ears[-1][1]
 
     async def _admits(self, visit: Visit, message: Message) -> bool:
         try:
@@ -128,6 +146,8 @@ class Socket:
         if settled.reply is not None:
             await self._refuse(settled.decision, settled.reply)
             return False
+        if self._hearing is not None:
+            self._hearing.passed()
         self._refused, self._answers = 0, False
         if settled.fold is not None:
             self._folds.append(settled.fold)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from ratelimit.decision import Decision
+    from ratelimit.request import Request
 
 START = 1_760_000_000.0
 SECRET = b"0123456789abcdef"
@@ -35,9 +36,10 @@ class Guard:
 
     def __init__(self, app: Any, policy: Any = None, *, clock: Any = None, store: Any = None, **options: Any) -> None:
         self.decisions: list[Decision] = []
+        self.requests: list[Request] = []
         self.clock = clock or ManualClock(START)
         self.store = store or MemoryStore(clock=self.clock, secret=SECRET)
-        options.setdefault("on_decision", lambda decision, request: self.decisions.append(decision))
+        options.setdefault("on_decision", self._decided)
         self.middleware = RateLimitMiddleware(ProtocolChecker(app), policy, store=self.store, **options)
         self.app = ProtocolChecker(self.middleware)
 
@@ -49,6 +51,10 @@ class Guard:
         came = await drive(self.app, **exchange)
         assert asyncio.all_tasks() == before
         return came
+
+    def _decided(self, decision: Decision, request: Request) -> None:
+        self.decisions.append(decision)
+        self.requests.append(request)
 
     @property
     def decision(self) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -87,6 +88,37 @@ async def test_a_realtime_session_goes_on_after_a_refusal(guard: Make, server: M
     assert last.type == "error"
     assert (last.error.code, last.error.event_id) == ("rate_limit_exceeded", "mine-2")
     assert spent(guarded) == {"requests": 2.0, "tokens": 42.0}
+
+
+async def listener(scope: Any, receive: Any, send: Any) -> None:
+    """Speak as a model that is spoken to: acknowledge what is committed."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        if json.loads(message["text"])["type"] == "input_audio_buffer.commit":
+            await say(send, {"type": "input_audio_buffer.committed", "event_id": "c", "item_id": "i"})
+
+
+async def test_what_is_spoken_is_guarded(guard: Make, server: Make) -> None:
+    """Two utterances are heard, the third commit is an error event with its id."""
+    guarded = guard(listener, POLICY)
+    kinds = []
+    async with (
+        server(guarded.app, ws="websockets-sansio") as running,
+        openai.AsyncOpenAI(base_url=f"{running.url}/v1", api_key="sk-1") as sdk,
+        sdk.realtime.connect(model="m") as connection,
+    ):
+        for number in range(3):
+            for piece in (b"one", b"two"):
+                await connection.input_audio_buffer.append(audio=base64.b64encode(piece * (number + 1)).decode())
+            await connection.input_audio_buffer.commit(event_id=f"mine-{number}")
+            last = await connection.recv()
+            kinds.append(last.type)
+
+    assert kinds == ["input_audio_buffer.committed"] * 2 + ["error"]
+    assert last.type == "error"
+    assert (last.error.code, last.error.event_id) == ("rate_limit_exceeded", "mine-2")
+    assert len({request.reading.prompts[0].media for request in guarded.requests}) == 3
 
 
 async def test_responses_over_a_websocket_are_guarded(guard: Make, server: Make) -> None:
