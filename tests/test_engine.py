@@ -10,11 +10,24 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from ratelimit import Affinity, Budget, ByLink, ByShape, Concurrency, Coverage, Policy, Principal, Stamina, Tier, Wander
+from ratelimit import (
+    Affinity,
+    Budget,
+    ByLink,
+    ByShape,
+    Concurrency,
+    Coverage,
+    Policy,
+    Principal,
+    Stamina,
+    Tier,
+    Trust,
+    Wander,
+)
 from ratelimit.charges import Orders
 from ratelimit.clock import ManualClock
 from ratelimit.decision import Cause
-from ratelimit.engine import Engine
+from ratelimit.engine import Engine, Plan
 from ratelimit.evidence import LN10
 from ratelimit.principal import keyed
 from ratelimit.prompt import Prompt, Reading
@@ -24,7 +37,6 @@ from ratelimit.stores import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from ratelimit.engine import Plan
     from ratelimit.stores import Charged, Fold
 
 SECRET = b"0123456789abcdef"
@@ -122,6 +134,8 @@ def test_what_a_request_is_charged() -> None:
     plain = desk.plan(ANN, text("hi")).charges
     assert (plain.payer, plain.lease, plain.earlier, plain.orders) == (None, 0, (), Orders())
     assert desk.plan(ANN).charges.earlier == ()
+    batch = desk.plan(ANN, text("a", earlier=("no",)), text("b"), text("c", earlier=("yes",))).charges
+    assert batch.earlier == (desk.engine._digest("yes"),)
 
 
 def test_the_numbers_of_a_policy() -> None:
@@ -136,6 +150,35 @@ def test_the_numbers_of_a_policy() -> None:
     assert (terms.longest, terms.slots, terms.slot_seconds, terms.cells) == (86_400.0, 0, 0.0, True)
     assert (terms.ladder, terms.presumption) == (POLICY.ladder, POLICY.presumption)
     assert not Desk(replace(POLICY, signals=(), cohort_signals=())).plan(ANN, text("hi")).charges.terms.watches
+
+
+@pytest.mark.parametrize(("trust", "trusted"), [(0.5, True), (0.6, True), (0.49, False)])
+def test_trust_from_a_threshold_on(trust: float, *, trusted: bool) -> None:
+    """At it, and above; a refusal that stood before does not stand for one that is trusted since."""
+    desk = Desk(replace(POLICY, trust=Trust(trusted_at=0.5), budgets=(
+        Budget(name="requests", quota=60, window=HOUR, burst=15),)))
+    ann = Principal(id="ann", trust=trust)
+    desk.ask(ann, text("one"))
+    desk.suspect(ann)
+    plan = desk.plan(ann, text("two"))
+    assert plan.charges.trusted is trusted
+    assert desk.settled(plan)[0].refused
+    assert desk.recall(ann, text("three")) is not None
+    assert (desk.recall(replace(ann, trust=0.0), text("three")) is None) is trusted
+
+
+def test_its_arguments_have_names() -> None:
+    """Nothing is given by its place that could be taken for another."""
+    desk, request = Desk(), Request(reading=Reading(dialect="plain", prompts=(text("x"),)))
+    anything: Any = desk.engine
+    with pytest.raises(TypeError):
+        Engine([POLICY], SECRET)  # type: ignore[misc]  # it is what is tried
+    with pytest.raises(TypeError):
+        anything.recall(POLICY, request, ANN, NOW)
+    with pytest.raises(TypeError):
+        anything.plan(POLICY, request, ANN, b"x", NOW)
+    with pytest.raises(TypeError):
+        Plan(POLICY, request, desk.plan(ANN).charges, b"x", 0.0, ())  # type: ignore[misc]  # it is what is tried
 
 
 @pytest.mark.parametrize(("who", "trusted", "aged"), [
@@ -294,12 +337,15 @@ def test_a_retry_is_not_learned_again() -> None:
 LONG = 1 << 14
 
 
-def padded(size: int, *, middle: bytes = b".", head: bytes = b".", tail: bytes = b".") -> bytes:
-    """Return a body of *size* bytes that differs in its middle, or at either end, just inside of 2,048 bytes."""
+def padded(
+    size: int, *, middle: bytes = b".", head: bytes = b".", tail: bytes = b".", behind: bytes = b".",
+    before: bytes = b".",
+) -> bytes:
+    """Return a body of *size* bytes that differs in its middle, or at either end, at the edges of 2,048 bytes."""
     made = bytearray(b"x" * size)
     made[size // 2 : size // 2 + 1] = middle
-    made[2047:2048] = head
-    made[-2048:-2047] = tail
+    made[2047:2049] = head + behind
+    made[-2049:-2047] = before + tail
     return bytes(made)
 
 
@@ -308,6 +354,8 @@ def padded(size: int, *, middle: bytes = b".", head: bytes = b".", tail: bytes =
     (LONG + 1, {"middle": b"!"}, True),  # of a long one its texts do, and its ends
     (LONG + 1, {"head": b"!"}, False),
     (LONG + 1, {"tail": b"!"}, False),
+    (LONG + 1, {"behind": b"!"}, True),
+    (LONG + 1, {"before": b"!"}, True),
     (LONG + 1, {}, True),
 ])
 def test_a_long_body_is_known_by_its_texts_and_its_ends(size: int, change: dict[str, bytes], *, retry: bool) -> None:
@@ -402,6 +450,9 @@ def test_the_coins_are_keyed() -> None:
         return fold.features[0].draw
 
     assert draw() == draw()
+    many = [draw(asked=str(number)) for number in range(64)]
+    assert max(many) >= 1 << 63
+    assert any(number % 2 for number in many)
     assert len({draw(), draw(secret=b"f" * 16), draw(who="ben"), draw(asked="hello"), draw(at=NOW + 1)}) == 5
 
 
