@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,3 +96,41 @@ def test_a_tighter_refill_never_grants_more(level: float, at: float, tight: floa
 
     assert base.allowed or not tightened.allowed
     assert base.allowed != tightened.allowed or tightened.remaining <= base.remaining
+
+
+@pytest.mark.parametrize(("level", "cost", "burst", "refill", "found"), [
+    (0.0, 1.0, 1.0, 1.0, (True, 1.0, 0.0, 0.0)),
+    (0.0, 0.25, 1.0, 1.0, (True, 0.25, 0.75, 0.0)),
+    (0.5, 0.5 + 5e-10, 1.0, 1.0, (True, 1.0 + 5e-10, 0.0, 0.0)),  # rounding refuses nobody, and leaves nothing
+    (0.5, 0.5 + 5e-9, 1.0, 1.0, (False, 0.5, 0.5, 5e-9)),
+    (1.0, 0.5, 1.0, 0.5, (False, 1.0, 0.0, 1.0)),
+    (0.75, 0.5, 1.0, 0.5, (False, 0.75, 0.25, 0.5)),
+    (12.0, 1.0, 10.0, 2.0, (False, 12.0, 0.0, 1.5)),  # a debt: more was spent than fits
+    (0.5, 0.6, 1.0, 0.0, (False, 0.5, 0.5, math.inf)),  # nothing ever flows off
+    (0.5, 0.6, 1.0, -0.5, (False, 0.5, 0.5, math.inf)),
+    (0.0, 1.5, 1.0, 1.0, (False, 0.0, 1.0, math.inf)),  # it never fits
+    (0.0, 0.0, 1.0, 1.0, (True, 0.0, 1.0, 0.0)),
+])
+def test_a_charge_at_its_edges(
+    level: float, cost: float, burst: float, refill: float, found: tuple[bool, float, float, float]
+) -> None:
+    """All that a grant tells."""
+    grant = gcra.charge(level, 7.0, now=7.0, refill=refill, burst=burst, cost=cost)
+
+    assert grant.allowed is found[0]
+    assert (grant.level, grant.remaining, grant.retry_after) == pytest.approx(found[1:], abs=1e-12)
+
+
+def test_a_level_drains_with_time_and_never_backwards() -> None:
+    """To nothing at last, and not at all under a clock that stepped back."""
+    assert gcra.drained(5.0, 10.0, now=12.0, refill=2.0) == 1.0
+    assert gcra.drained(5.0, 10.0, now=12.5, refill=2.0) == 0.0
+    assert gcra.drained(5.0, 10.0, now=99.0, refill=2.0) == 0.0
+    assert gcra.drained(5.0, 10.0, now=9.0, refill=2.0) == 5.0
+
+
+def test_a_grant_is_a_value() -> None:
+    """It cannot be changed."""
+    grant = gcra.charge(0.0, 0.0, now=0.0, refill=1.0, burst=1.0, cost=1.0)
+    with pytest.raises(AttributeError):
+        grant.level = 0.0  # type: ignore[misc]  # it is what is tried

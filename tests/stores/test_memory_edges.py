@@ -510,3 +510,68 @@ def test_who_goes_last(play: Callable[..., Any], typical: float, wealth: float, 
     cohort.learn("ann", typical=typical * LN10)
 
     assert room(run, "ann") == where
+
+
+@pytest.mark.parametrize(("evidence", "tight"), [(1.01, False), (3.9, False), (4.5, True), (7.0, True)])
+def test_a_cohort_that_had_to_go_comes_back_as_it_was(
+    play: Callable[..., Any], evidence: float, *, tight: bool
+) -> None:
+    """With its evidence and an empty pool, in the room of its tier; one of which nothing is left is not made up."""
+    run = play(LIMITED)
+    terms, now = charges_of(run, Principal(id="ann")).terms, run.clock.now()
+    ref, gone = CohortRef("network", b"g" * 16), CohortProfile(now)
+    gone.wealth, gone.active_at = {"affinity": evidence * LN10}, now
+    run.store._cohort_goes(ref.key, gone)
+    back = run.store._cohort(ref, terms, now)
+
+    assert back is not None
+    assert back.wealth["affinity"] == pytest.approx(evidence * LN10, abs=0.2)
+    assert back.levels == {"fast": run.policy.ladder.burst(Tier.SOFT, 10.0, 1.0)}
+    assert back.tight is tight
+    assert run.store._cohorts.room_of(ref.key) == (TIGHT if tight else 0)
+    assert ref.key in run.store._tight
+    back.levels["fast"] = 0.5
+    assert run.store._cohort(ref, terms, now) is back
+    assert back.levels == {"fast": 0.5}
+    assert run.store._cohort(CohortRef("network", b"n" * 16), terms, now) is None
+
+
+def test_a_hard_cohort_stays_tight_and_its_pool_as_it_is(play: Callable[..., Any]) -> None:
+    """Being worse than soft is no new tightening."""
+    run = play(LIMITED)
+    cohort = Cohort(run)
+    cohort.learn("ann", typical=0.1, moves=(("affinity", 7.0 * LN10, 8.0),))
+    assert (cohort.kept.tight, run.store._cohorts.room_of(cohort.ref.key)) == (True, TIGHT)
+    cohort.kept.levels["fast"] = 0.25
+    cohort.learn("ben", typical=0.1, moves=(("affinity", 0.1 * LN10, 8.0),))
+    assert (cohort.kept.tight, cohort.kept.levels) == (True, {"fast": 0.25})
+
+
+@pytest.mark.parametrize(("typical", "outspoken", "learned"), [
+    (1.0, 5, True), (0.999, 5, False), (0.999, 4, True), (0.999, 6, False), (1.0, 6, True),
+])
+def test_at_the_patience_one_teaches_again(
+    play: Callable[..., Any], typical: float, outspoken: int, *, learned: bool
+) -> None:
+    """At five outspoken members and more, and at a decade exactly."""
+    cohort = Cohort(play(), Caution(patience=1.0))
+    for who in ("ann", "ben"):
+        cohort.learn(who, typical=0.1)
+    before = cohort.prompts
+    cohort.standing("ann").typical, cohort.kept.outspoken = typical * LN10, outspoken
+    cohort.learn("ann", careful=0.001)
+
+    assert cohort.prompts == before + learned
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_a_payer_is_corrected_as_a_clear_one_whatever_it_did(play: Callable[..., Any], turn: int) -> None:
+    """And whatever its key is: who pays is asked as one that is clear."""
+    run, user = play(LIMITED), Principal(id=f"user {turn}", payer=f"firm {turn * turn}")
+    run(user, "text")
+    run(str(user.payer), "text")
+    suspect(run, str(user.payer), spent=8.0)
+    run.clock.advance(3.0)
+    run.store.adjust(Adjustment(charges=charges_of(run, user), units=(1.0,), lease=0, now=run.clock.now()))
+
+    assert account(run, str(user.payer)).levels["fast"] == pytest.approx(6.0)
