@@ -102,13 +102,14 @@ class Engine:
         self, policy: Policy, request: Request, principal: Principal, *, now: float, orders: Orders = NO_ORDERS
     ) -> Refusal | None:
         """Return the refusal of *principal* that covers *request* too; ``None``: it has to be planned and charged."""
-        prompts = request.reading.prompts
-        if prompts and prompts[-1].earlier:  # it may continue a conversation, and that is looked at more kindly
-            return None
         found = self._refusals.find(self._keys[policy.name].of(principal.id), now=now)
         if found is None:
             return None
-        costs, terms = self._costs_of(policy, request), self._terms[policy.name]
+        terms = self._terms[policy.name]
+        prompts = request.reading.prompts if terms.watches else ()
+        if prompts and prompts[-1].earlier:  # it may continue a conversation, and that is looked at more kindly
+            return None
+        costs = self._costs_of(policy, request)
         trusted = policy.trust.of(principal, now=now) >= policy.trust.trusted_at
         return found if found.covers(costs, terms, trusted=trusted, orders=orders) else None
 
@@ -123,7 +124,9 @@ class Engine:
         """
         trust = policy.trust.of(principal, now=now)
         keys = self._keys[policy.name]
-        prompts = request.reading.prompts
+        terms = self._terms[policy.name]
+        # A policy of budgets alone has no cohorts to be kind in, and does not read the body for them.
+        prompts = request.reading.prompts if terms.watches else ()
         cohorts, shares = self._cohorts(policy, request, principal)
         if orders.without:
             cohorts = tuple([ref for ref in cohorts if ref.key[:8].hex() not in orders.without])
@@ -132,7 +135,7 @@ class Engine:
             payer=None if principal.payer is None else keys.of(principal.payer),
             cohorts=cohorts,
             costs=self._costs_of(policy, request),
-            terms=self._terms[policy.name],
+            terms=terms,
             trusted=trust >= policy.trust.trusted_at,
             aged=principal.trust is None and not principal.verified,
             held_at=policy.presumption.held_at(principal, now=now),
@@ -176,8 +179,10 @@ class Engine:
         )
 
     def _fold(self, plan: Plan, charged: Charged) -> Fold | None:
+        if not plan.charges.terms.watches:
+            return None
         profile, prompts = charged.profile, plan.request.reading.prompts
-        if not plan.charges.terms.watches or not prompts:
+        if not prompts:
             return None
         long = self._digest(prompts[0].payload) if len(plan.body) > _LONG and len(prompts) == 1 else None
         digest = _digest(self._secret, plan.body) if long is None else self._outline(plan.body, prompts[0], long)
@@ -280,16 +285,19 @@ class Engine:
 
     def _costs_of(self, policy: Policy, request: Request) -> tuple[float, ...]:
         costs = self._costs[policy.name]
-        if costs is not None and request.reading.count == 1:
+        if costs is not None and (request.single or request.reading.count == 1):
             return costs
         return tuple([_cost(budget.cost, request) for budget in policy.budgets])
 
     def _cohorts(
         self, policy: Policy, request: Request, principal: Principal
     ) -> tuple[tuple[CohortRef, ...], tuple[int, ...]]:
+        rules = self._rules[policy.name]
+        if not rules:
+            return (), ()
         found = [
             named.of(f"{kind}\x1f{value}")
-            for rule, named in self._rules[policy.name]
+            for rule, named in rules
             for kind, value in rule.of(request, principal)
         ]
         shares = tuple([ref.tag for ref in found])

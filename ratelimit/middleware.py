@@ -170,7 +170,10 @@ class RateLimitMiddleware:
     ) -> Visit | None:
         for policy in policies:
             dialect = policy.dialect_for(path)
-            request = request_of(scope, path, _reading(policy, dialect, told, upload))
+            # Where its headers say that it is packed, it may read in several ways, and so ask several prompts.
+            single = dialect.single and b"content-encoding" not in told and b"x-body-compressed" not in told
+            read = partial(_reading, policy, dialect, told, upload.body, whole=upload.end is End.WHOLE)
+            request = request_of(scope, path, read, single=single)
             if self._desk.agrees(policy, request):
                 return Visit(
                     policy=policy, dialect=dialect, request=request, upload=upload, receive=receive,
@@ -200,14 +203,14 @@ class RateLimitMiddleware:
         passage.end()
 
 
-def _reading(policy: Policy, dialect: Dialect, told: dict[bytes, str], upload: Upload) -> Reading:
+def _reading(policy: Policy, dialect: Dialect, told: dict[bytes, str], body: bytes, *, whole: bool) -> Reading:
     return read_body(
         dialect,
-        upload.body,
+        body,
         content_type=told.get(b"content-type"),
         content_encoding=told.get(b"content-encoding"),
         x_body_compressed=told.get(b"x-body-compressed"),
-        complete=upload.end is End.WHOLE and len(upload.body) <= policy.body_bytes,
+        complete=whole and len(body) <= policy.body_bytes,
         most=policy.body_bytes,
     )
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from ratelimit.prompt import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _NOTHING = Reading(dialect="plain")
 
@@ -21,10 +21,10 @@ class Request:
     query    the raw query string, without ``?``.
     headers  (name, value) pairs as they arrived; names in lower case.
     peer     the address of the other end of the socket, or ``None`` (a Unix socket).
-    reading  what was read from the body.
+    single   whether it is known to ask one prompt at most, without being read.
     """
 
-    __slots__ = ("headers", "method", "path", "peer", "query", "reading")
+    __slots__ = ("_read", "_reading", "headers", "method", "path", "peer", "query", "single")
 
     def __init__(
         self,
@@ -34,14 +34,34 @@ class Request:
         query: bytes = b"",
         headers: Iterable[tuple[bytes, bytes]] = (),
         peer: str | None = None,
-        reading: Reading = _NOTHING,
+        reading: Reading | Callable[[], Reading] = _NOTHING,
+        single: bool = False,
     ) -> None:
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers if isinstance(headers, list) else list(headers)
         self.peer = peer
-        self.reading = reading
+        self.single = single
+        self._reading: Reading | None = None
+        self._read: Callable[[], Reading] | None = None
+        if isinstance(reading, Reading):
+            self._reading = reading
+        else:
+            self._read = reading
+
+    @property
+    def reading(self) -> Reading:
+        """What was read from the body; it is read when it is first asked for."""
+        reading = self._reading
+        if reading is None:
+            reading = self._reading = _NOTHING if self._read is None else self._read()
+            self._read = None
+        return reading
+
+    @reading.setter
+    def reading(self, reading: Reading) -> None:
+        self._reading = reading
 
     def header(self, name: str) -> str | None:
         """Return the first header called *name* (any case), decoded as Latin-1; ``None`` if it is absent."""

@@ -95,6 +95,7 @@ class AnthropicMessages(AnthropicStyle):
     """
 
     name: ClassVar[str] = "anthropic-messages"
+    single: ClassVar[bool] = True
 
     def claims(self, path: str) -> bool:
         """Say whether *path* ends as this API's do; ``/threads/{id}/messages`` is another's."""

@@ -100,6 +100,11 @@ class Dialect(Protocol):
         """Whether it is spoken over websockets, message by message."""
         return False
 
+    @property
+    def single(self) -> bool:
+        """Whether a body asks one prompt at most, and names no call: policies of budgets alone do not read it then."""
+        return False
+
     def claims(self, path: str) -> bool:
         """Say whether a request to *path* (the mount's prefix taken off) speaks this dialect."""
         ...

@@ -64,6 +64,7 @@ class OpenAIChat(OpenAIStyle):
     """
 
     name: ClassVar[str] = "openai-chat"
+    single: ClassVar[bool] = True
 
     def claims(self, path: str) -> bool:
         """Say whether *path* ends in ``/chat/completions``."""

@@ -46,6 +46,11 @@ class Override(Dialect):
         """Whether what is spoken is spoken over websockets too."""
         return self.dialect.hears
 
+    @property
+    def single(self) -> bool:
+        """Whether what is spoken asks one prompt at most."""
+        return self.dialect.single
+
     def claims(self, path: str) -> bool:
         """Say whether one of the patterns fits *path*."""
         return any(fnmatchcase(path, pattern) for pattern in self.paths)

@@ -78,6 +78,7 @@ class OpenAIResponses(OpenAIStyle):
     """
 
     name: ClassVar[str] = "openai-responses"
+    single: ClassVar[bool] = True
     hears: ClassVar[bool] = True
 
     def claims(self, path: str) -> bool:

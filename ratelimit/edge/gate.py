@@ -75,7 +75,7 @@ class Gate:
             if isinstance(ruled, Settled):
                 return ruled
             orders = ruled
-        if visit.request.reading.problem is not None and visit.policy.unreadable != "charge":
+        if visit.policy.unreadable != "charge" and visit.request.reading.problem is not None:
             return _unread(visit, self._plan(visit, principal, self._store.clock.now(), orders))
         settled = await self._charge(visit, principal, orders)
         if settled.decision.refused and visit.policy.mode == "delay":

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from ratelimit.request import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Scope
 
     from ratelimit.prompt import Reading
@@ -32,8 +34,10 @@ def route_path(scope: Scope) -> str:
     return path
 
 
-def request_of(scope: Scope, path: str, reading: Reading) -> Request:
-    """Return the request of *scope* as the core sees it."""
+def request_of(
+    scope: Scope, path: str, reading: Reading | Callable[[], Reading], *, single: bool = False
+) -> Request:
+    """Return the request of *scope* as the core sees it; *single*: whether it is known to ask one prompt at most."""
     peer = scope.get("client")
     return Request(
         method=scope.get("method", "GET"),  # a websocket begins as one
@@ -42,6 +46,7 @@ def request_of(scope: Scope, path: str, reading: Reading) -> Request:
         headers=scope["headers"],
         peer=peer[0] if peer else None,
         reading=reading,
+        single=single,
     )
 
 

@@ -48,7 +48,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def call(self) -> str:
         """The id by which the caller knows the request, as JSON, if its dialect has such ids."""
-        return self.request.reading.call
+        return "" if self.request.single else self.request.reading.call
 
     @property
     def hung_up(self) -> bool:
