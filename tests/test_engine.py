@@ -468,6 +468,9 @@ def test_a_tightened_principal_is_seen_as_such_and_bets_on_nothing_count() -> No
 
     assert tight.features[0].tight
     assert [(name, ceiling) for name, _, ceiling in tight.moves] == [("wander", 8.0), ("stamina", 8.0)]
+    desk.suspect(ANN, 7.5)
+    desk.profile(ANN).levels.clear()
+    assert desk.ask(ANN, text("four", system="s"))[1].features[0].tight
 
 
 def test_no_refusal_is_remembered_of_who_was_granted() -> None:
