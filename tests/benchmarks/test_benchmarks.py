@@ -43,7 +43,7 @@ def test_growth(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [len(rows) for rows in figures.values()] == [2, 2, 2, 2, 2]
     assert figures["memory"][1]["principals"] >= 100
-    assert (tmp_path / "figures.svg").read_text().count("<g id=\"axes_") == 5
+    assert (tmp_path / "figures.svg").read_text().count('<g id="axes_') == 5
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
