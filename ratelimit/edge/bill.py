@@ -43,6 +43,11 @@ class Bill:
         self._charges, self._pools, self._store, self._complaints = charges, pools, store, complaints
         self._open, self.watched = True, bool(meters) or charges.lease != 0
 
+    @property
+    def seated(self) -> bool:
+        """Whether it has a slot to give back."""
+        return self._charges.lease != 0
+
     def close(self, outcome: Outcome, usage: Usage | None = None) -> None:
         """Settle what is owed or due after *outcome*, with what the response reported; do nothing the second time."""
         if not self._open:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 #: Refusals in a row after which the socket is closed: the client does not listen to them.
 MOST_REFUSED = 64
 
-#: Charged messages whose response is awaited; of more, the first counts as estimated.
+#: Charged messages whose response is awaited; of more, an early one counts as estimated.
 MOST_BILLS = 64
 
 #: Why a socket is closed: what is sent breaks a policy, or there will be room later (RFC 6455, and its registry).
@@ -46,6 +46,9 @@ class Socket:
 
     A refusal is an error event in the protocol's form, and the message is withheld from the application; the socket
     stays open, unless the client goes on regardless.
+
+    It takes one slot of ``Concurrency`` from a prompt to the end of the response to it, and several prompts before one
+    response (items of a conversation) take that one.
 
     policies  those that cover its path, each with the dialect that it hears there.
     """
@@ -119,7 +122,7 @@ class Socket:
                 self._hearing = ear
                 return Visit(
                     policy=policy, dialect=_AsEvents(dialect), request=request, upload=upload, receive=self._receive,
-                    accept="", in_flight=False,
+                    accept="", in_flight=not any(bill.seated for bill in self._bills),
                 )
         return None
 
@@ -154,7 +157,9 @@ class Socket:
         if settled.bill is not None:
             self._bills.append(settled.bill)
             if len(self._bills) > MOST_BILLS:
-                self._bills.popleft().close(Outcome.BROKEN)
+                early = next(bill for bill in self._bills if not bill.seated)  # the slot stays with the socket
+                self._bills.remove(early)
+                early.close(Outcome.BROKEN)
         return True
 
     async def _refuse(self, decision: Decision, reply: Reply) -> None:

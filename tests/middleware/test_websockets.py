@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratelimit import Budget, Concurrency, MemoryStore, Policy, StoreError, Tokens
-from ratelimit.edge.socket import MOST_REFUSED
+from ratelimit import Budget, Cause, Concurrency, MemoryStore, Policy, StoreError, Tokens
+from ratelimit.edge.socket import MOST_BILLS, MOST_REFUSED
 from ratelimit.testing import Conversation, ProtocolChecker, converse
 
 if TYPE_CHECKING:
@@ -261,12 +261,57 @@ async def test_one_response_to_several_items_counts_once(guard: Make) -> None:
     assert [account.levels["tokens"] for _, account in guarded.store._principals] == [100.0]
 
 
-async def test_messages_take_no_slots(guard: Make, policy: Make) -> None:
-    """Requests in flight are those over HTTP."""
-    app = Echo("ok")
-    await talk(guard(app, policy(burst=9, concurrency=Concurrency(most=1))), *[ask(str(n)) for n in range(3)])
+class Slow(Echo):
+    """An application that answers once it may."""
 
-    assert len(app.texts) == 3
+    def __init__(self, answer: str) -> None:
+        super().__init__()
+        self.answer, self.may, self.asked = answer, asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Speak ASGI."""
+        async def heard() -> Any:
+            message = await receive()
+            if message["type"] == "websocket.receive":
+                self.asked.set()
+                await self.may.wait()
+                await send({"type": "websocket.send", "text": self.answer})
+            return message
+
+        await super().__call__(scope, heard, send)
+
+
+@pytest.mark.parametrize("done", ["response.done", "response.completed", "response.failed"])
+async def test_a_socket_takes_a_slot_until_its_response_has_ended(done: str, guard: Make, policy: Make) -> None:
+    """While one answer is awaited another socket of the same key is told to wait, and after it is heard."""
+    app = Slow(json.dumps({"type": done}))
+    guarded = guard(app, policy(burst=9, concurrency=Concurrency(most=1)))
+    first = asyncio.create_task(converse(guarded.app, ask("1"), ask("2"), path="/v1/realtime", stays=True))
+    await app.asked.wait()
+    meanwhile = await converse(guarded.app, ask("3"), path="/v1/realtime")
+    app.may.set()
+    while len(guarded.decisions) < 3:
+        await asyncio.sleep(0)
+    after = await converse(guarded.app, ask("4"), path="/v1/realtime")
+    first.cancel()
+    await asyncio.wait([first])
+
+    assert [decision.allowed for decision in guarded.decisions] == [True, False, True, True]
+    assert guarded.decisions[1].reasons[0].cause is Cause.CONCURRENCY
+    assert json.loads(str(meanwhile.said[0]))["error"]["code"] == "rate_limit_exceeded"
+    assert after.said == [app.answer]
+
+
+async def test_items_before_one_response_take_one_slot(guard: Make, policy: Make) -> None:
+    """However many they are; and hanging up gives it back."""
+    app = Echo("ok")
+    guarded = guard(app, policy(burst=200, concurrency=Concurrency(most=1)))
+    for _ in range(2):
+        await talk(guarded, *[ask(str(n)) for n in range(MOST_BILLS + 5)])
+        assert len(app.texts) == MOST_BILLS + 5
+        app.heard.clear()
+
+    assert all(decision.allowed for decision in guarded.decisions)
 
 
 async def test_an_outage_is_an_error_event(guard: Make, policy: Make) -> None:
