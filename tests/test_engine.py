@@ -202,7 +202,7 @@ def test_who_is_trusted_and_by_what(who: Principal, *, trusted: bool, aged: bool
 
 
 @pytest.mark.parametrize(("cost", "prompts", "more", "charged"), [
-    (1.0, 1, 0, 1.0), (2.5, 1, 0, 2.5), (2.5, 3, 4, 17.5), (2.5, 0, 0, 2.5), (0.0, 3, 0, 0.0),
+    (1.0, 1, 0, 1.0), (2.5, 1, 0, 2.5), (2.5, 2, 0, 5.0), (2.5, 3, 4, 17.5), (2.5, 0, 0, 2.5), (0.0, 3, 0, 0.0),
     (lambda request: 3.0, 5, 0, 3.0), (lambda request: 0.0, 1, 0, 0.0), (lambda request: "2", 1, 0, 2.0),
     (lambda request: -1e-9, 1, 0, 1.0), (lambda request: math.inf, 1, 0, 1.0), (lambda request: math.nan, 1, 0, 1.0),
     (lambda request: 1 / 0, 1, 0, 1.0), (lambda request: request.reading.count, 4, 2, 6.0),
@@ -418,11 +418,13 @@ def test_what_was_said_before_is_no_news() -> None:
 
 @pytest.mark.parametrize(("many", "looked_at"), [(1, 1), (63, 63), (64, 64), (65, 64), (200, 64)])
 def test_of_a_large_batch_a_draw_is_looked_at(many: int, looked_at: int) -> None:
-    """64 prompts, none twice; each with coins of its own."""
-    _, fold = Desk().ask(ANN, *[text(f"subject{number} word{number}") for number in range(many)])
+    """64 prompts, none twice, as they come if that is all; each with coins of its own."""
+    desk, asked = Desk(), [f"subject{number} word{number}" for number in range(many)]
+    _, fold = desk.ask(ANN, *map(text, asked))
 
     assert len(fold.features) == looked_at
     assert len(set(fold.payloads)) == looked_at
+    assert many > looked_at or fold.payloads == tuple(map(desk.engine._digest, asked))
     assert len({row.draw for row in fold.features}) == looked_at
 
 
@@ -499,6 +501,15 @@ def test_a_refusal_that_stands_covers_what_costs_as_much() -> None:
     assert desk.recall(ANN, text("three"), orders=Orders(least=Tier.SOFT)) is None
     assert desk.recall(replace(ANN, verified=True), text("three")) is None
     assert desk.recall(Principal(id="ben"), text("three")) is None
+
+
+def test_a_secret_may_be_long() -> None:
+    """Longer than a key of BLAKE2 may be."""
+    engine = Engine([POLICY], secret=SECRET * 5, lexicon=Desk().store.lexicon)
+    request = Request(path="/", reading=Reading(dialect="plain", prompts=(text("x"),)))
+
+    assert engine.plan(POLICY, request, ANN, body=b"x", now=NOW).charges.costs == (1.0,)
+    assert engine._digest("x") != Engine([POLICY], secret=SECRET, lexicon=Desk().store.lexicon)._digest("x")
 
 
 def test_two_policies_keep_their_principals_apart() -> None:

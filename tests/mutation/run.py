@@ -48,8 +48,7 @@ TESTS = {
     "ratelimit.signals.wander": ["tests/test_signal_prices.py", "tests/test_signals.py"],
     "ratelimit.stores.memory": [
         "tests/stores/test_memory_edges.py", "tests/test_engine.py", "tests/stores/test_memory.py",
-        "tests/stores/test_adjust.py", "tests/test_cohorts.py", "tests/stores/test_memory_model.py", "tests/laws",
-        "tests/stores/redis/test_same_admissions.py",
+        "tests/stores/test_adjust.py", "tests/test_cohorts.py",
     ],
 }
 

@@ -534,6 +534,10 @@ def test_a_cohort_that_had_to_go_comes_back_as_it_was(
     assert run.store._cohort(ref, terms, now) is back
     assert back.levels == {"fast": 0.5}
     assert run.store._cohort(CohortRef("network", b"n" * 16), terms, now) is None
+    spent = CohortProfile(now)
+    spent.spent_until = now + 60.0
+    run.store._cohort_goes(b"s" * 16, spent)
+    assert run.store._cohort(CohortRef("network", b"s" * 16), terms, now) is None
 
 
 def test_a_hard_cohort_stays_tight_and_its_pool_as_it_is(play: Callable[..., Any]) -> None:
