@@ -26,12 +26,23 @@ HEAVY = (
 
 
 def test_the_public_names_are_sorted_and_there() -> None:
-    """``__all__`` is sorted, and holds exactly the public names of the package."""
-    public = {name for name in vars(ratelimit) if not name.startswith(("_", "@"))}  # @: pytest's, as we are a plugin
-    modules = {name for name in public if sys.modules.get(f"ratelimit.{name}") is getattr(ratelimit, name)}
-
+    """``__all__`` is sorted, each of its names is there and shown by ``dir``, and another is an error."""
     assert ratelimit.__all__ == sorted(ratelimit.__all__)
-    assert public - modules == set(ratelimit.__all__)
+    assert set(ratelimit._LATER) == set(ratelimit.__all__) <= set(dir(ratelimit))
+    assert all(getattr(ratelimit, name).__name__ == name for name in ratelimit.__all__ if name not in {
+        "CohortRule", "DEFAULT_DIALECTS", "Mode", "Resolver"})
+    assert ratelimit.OpenAIChat() in ratelimit.DEFAULT_DIALECTS
+    with pytest.raises(AttributeError, match="module 'ratelimit' has no attribute 'Polcy'"):
+        ratelimit.Polcy  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_what_is_imported_is_what_is_used() -> None:
+    """``import ratelimit`` loads nothing of it; a star takes all."""
+    script = ("import sys, ratelimit; print([name for name in sys.modules if name.startswith('ratelimit.')], "
+              "'numpy' in sys.modules); exec('from ratelimit import *'); print(Policy is ratelimit.policy.Policy)")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert done.stdout.splitlines() == ["[] False", "True"]
 
 
 def test_the_typed_surface_uses_every_public_name() -> None:

@@ -71,11 +71,12 @@ _LATER = {
 }
 _MODULES = frozenset({"laws", "strategies", "traces"})
 
+if not TYPE_CHECKING:  # or a type checker would believe that any name is here
 
-def __getattr__(name: str) -> object:
-    """Return what is imported when it is first used (PEP 562)."""
-    if name in _MODULES:
-        return import_module(f"ratelimit.testing.{name}")
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"ratelimit.testing.{_LATER[name]}"), name)
+    def __getattr__(name: str) -> object:
+        """Return what is imported when it is first used (PEP 562)."""
+        if name in _MODULES:
+            return import_module(f"ratelimit.testing.{name}")
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"ratelimit.testing.{_LATER[name]}"), name)
