@@ -50,7 +50,9 @@ def scope_of(who: int, body: bytes) -> dict[str, Any]:
     return {
         "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": "POST",
         "scheme": "http", "path": PATH, "raw_path": PATH.encode(), "query_string": b"", "root_path": "",
-        "client": ("10.0.0.1", 40_000), "server": ("127.0.0.1", 8000), "state": {},
+        # Some count addresses: each principal has its own.
+        "client": (f"10.{who >> 16 & 255}.{who >> 8 & 255}.{who & 255}", 40_000), "server": ("127.0.0.1", 8000),
+        "state": {},
         "headers": [(b"host", b"api.example"), (b"user-agent", b"OpenAI/Python 3.54"),
                     (b"authorization", b"Bearer sk-%06d" % who), (b"content-type", b"application/json"),
                     (b"content-length", b"%d" % len(body)), (b"accept", b"application/json")],

@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import gc
 import json
+import logging
 import statistics
 import sys
 import time
@@ -28,10 +29,16 @@ from typing import TYPE_CHECKING, Any
 import limits
 import limits.storage
 import limits.strategies
+import pyrate_limiter
 import throttled
+from fastapi import Depends, FastAPI
+from fastapi_limiter.depends import RateLimiter
+from guard import SecurityConfig, SecurityMiddleware
 from slowapi import Limiter
 from slowapi.middleware import SlowAPIASGIMiddleware
 from starlette.applications import Starlette
+from starlette.requests import Request  # noqa: TC002 (FastAPI looks for it here)
+from starlette.responses import Response
 from starlette.routing import Route
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -116,6 +123,57 @@ def slowapi_app(quota: int, *, headers: bool) -> Any:
     return app
 
 
+class Keyed(pyrate_limiter.BucketFactory):
+    """A bucket for each key: by itself pyrate-limiter, which fastapi-limiter is made on, has one for all."""
+
+    def __init__(self, quota: int) -> None:
+        self._rates, self._clock = [pyrate_limiter.Rate(quota, pyrate_limiter.Duration.HOUR)], (
+            pyrate_limiter.MonotonicClock())
+        self._buckets: dict[str, pyrate_limiter.InMemoryBucket] = {}
+
+    def wrap_item(self, name: str, weight: int = 1) -> pyrate_limiter.RateItem:
+        """Say when."""
+        return pyrate_limiter.RateItem(name, self._clock.now(), weight=weight)
+
+    def get(self, item: pyrate_limiter.RateItem) -> pyrate_limiter.InMemoryBucket:
+        """Return the bucket of its name."""
+        bucket = self._buckets.get(item.name)
+        if bucket is None:
+            bucket = self._buckets[item.name] = pyrate_limiter.InMemoryBucket(self._rates)
+        return bucket
+
+
+def fastapi_limiter_app(quota: int) -> Any:
+    """Return a FastAPI application of one route that depends on fastapi-limiter."""
+    async def identified(request: Any) -> str:
+        return key(request.scope)
+
+    limiter = RateLimiter(pyrate_limiter.Limiter(Keyed(quota)), identifier=identified)
+    return fastapi_app(Depends(limiter))
+
+
+def fastapi_guard_app(quota: int) -> Any:
+    """Return a FastAPI application of one route behind fastapi-guard, which only limits rates, by address."""
+    logging.getLogger("guard_core").setLevel(logging.ERROR)
+    app = fastapi_app()
+    config = SecurityConfig(enable_redis=False, enable_penetration_detection=False, enable_ip_banning=False,
+                            rate_limit=quota, rate_limit_window=3600)
+    app.add_middleware(SecurityMiddleware, config=config)
+    return app
+
+
+def fastapi_app(*dependencies: Any) -> FastAPI:
+    """Return the bare application as a route of FastAPI's."""
+    app = FastAPI(openapi_url=None)
+
+    @app.post(PATH, dependencies=list(dependencies))
+    async def endpoint(request: Request) -> Any:
+        await request.body()
+        return _Answer()
+
+    return app
+
+
 def routed() -> Starlette:
     """Return the bare application as a route of Starlette's: slowapi needs one."""
     async def endpoint(request: Any) -> Any:
@@ -125,7 +183,7 @@ def routed() -> Starlette:
     return Starlette(routes=[Route(PATH, endpoint, methods=["POST"])])
 
 
-class _Answer:
+class _Answer(Response):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
         await send({"type": "http.response.body", "body": b"{}"})
@@ -151,6 +209,9 @@ def systems(quota: int, burst: int) -> dict[str, tuple[Any, str]]:
         "routed": (routed(), "routed"),
         "slowapi": (slowapi_app(quota, headers=False), "routed"),
         REFERENCE: (slowapi_app(quota, headers=True), "routed"),
+        "FastAPI": (fastapi_app(), "FastAPI"),
+        "fastapi-limiter": (fastapi_limiter_app(quota), "FastAPI"),
+        "fastapi-guard": (fastapi_guard_app(quota), "FastAPI"),
         "ours, a budget only": (ours(Policy(budgets=budget, signals=(), cohort_signals=(), cohorts=())), "bare"),
         "ours, the default": (ours(Policy(budgets=budget)), "bare"),
         "ours, everything on": (ours(everything), "bare"),
@@ -208,7 +269,7 @@ async def main() -> tuple[str | None, dict[int, Any]]:
               f"{batch}")
         print(f"  {'':22} {'us over bare':>13} {'quartiles':>19}   x {REFERENCE}")
         for name, one in found.items():
-            if name not in {"bare", "routed"}:
+            if name not in {"bare", "routed", "FastAPI"}:
                 spread = f"{one['low']:.1f} to {one['high']:.1f}"
                 print(f"  {name:22} {one['median']:13.1f} {spread:>19}   {one['ratio']:.2f}")
     return chosen.json, report
