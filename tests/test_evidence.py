@@ -207,6 +207,10 @@ def test_the_edges_of_a_ladder_may_be_used(fine: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("wrong", "told"), [
     ({"watch": 0.0}, "watch, soft, hard, ceiling: must rise from above 0, got 0.0, 4.0, 6.0, 8.0"),
+    ({"watch": -1.0}, "watch, soft, hard, ceiling: must rise"),
+    ({"hard_refill": -1e-4}, "soft_refill, hard_refill: must fall"),
+    ({"tight_burst": -0.5}, "tight_burst: must lie above 0"),
+    ({"fade": -1.0}, "fade: must be above 0 decades a day, got -1.0"),
     ({"watch": 4.5}, "watch, soft, hard, ceiling: must rise"),
     ({"soft": 6.5}, "watch, soft, hard, ceiling: must rise"),
     ({"ceiling": 5.5}, "watch, soft, hard, ceiling: must rise"),

@@ -258,17 +258,25 @@ def test_affinity_takes_a_bet_back_once(sender: int) -> None:
     (lambda careful: Affinity(careful=careful), (1e-9,) * 8, (0.0,) * 8),
     (lambda careful: Affinity(careful=careful), CAREFUL, CAREFUL[:7]),
     (lambda typical: Affinity(typical=typical), TYPICAL, (*TYPICAL, 0.5)),
+    (lambda careful: Affinity(careful=careful), (0.5,) * 8, (-0.5,) * 8),
+    (lambda careful: Affinity(careful=careful), (0.5,) * 8, (1.5,) * 8),
     (lambda typical: Affinity(typical=typical), (1e-9,) * 8, (*TYPICAL[:7], 0.0)),
     (lambda prompts: Stamina(prompts=prompts), 1, 0),
     (lambda p0: Stamina(p0=p0, p1=0.5), 0.4, 0.0),
     (lambda p0: Stamina(p0=p0, p1=0.5), 1e-9, 0.5),
     (lambda p1: Stamina(p0=0.4, p1=p1), 0.999, 1.0),
+    (lambda p0: Stamina(p0=p0, p1=0.5), 0.4, -0.4),
+    (lambda p0: Stamina(p0=p0, p1=0.5), 0.4, 0.6),
+    (lambda p1: Stamina(p0=0.4, p1=p1), 0.9, 1.1),
     (lambda ceiling: Stamina(ceiling=ceiling), 0.1, 0.0),
     (lambda ceiling: Stamina(ceiling=ceiling), 0.1, -0.5),
     (lambda volume: Wander(volume=volume), 1.0, 0.9),
     (lambda p0: Wander(p0=p0, p1=0.5), 0.4, 0.0),
     (lambda p0: Wander(p0=p0, p1=0.5), 1e-9, 0.5),
     (lambda p1: Wander(p0=0.4, p1=p1), 0.999, 1.0),
+    (lambda p0: Wander(p0=p0, p1=0.5), 0.4, -0.4),
+    (lambda p0: Wander(p0=p0, p1=0.5), 0.4, 0.6),
+    (lambda p1: Wander(p0=0.4, p1=p1), 0.9, 1.1),
     (lambda near: Wander(near=near), 0.0, -0.1),
     (lambda near: Wander(near=near), 1.0, 1.1),
     (lambda template: Wander(template=template), 0, -1),
@@ -283,6 +291,8 @@ def test_affinity_takes_a_bet_back_once(sender: int) -> None:
     (lambda honest: Coverage(side="wide", honest=honest), ((1, 1e-9, 0.5),), ((1, 0.0, 0.5),)),
     (lambda honest: Coverage(side="wide", honest=honest), ((1, 0.2, 0.999),), ((1, 0.2, 1.0),)),
     (lambda honest: Coverage(side="wide", honest=honest), ((1, 0.2, 0.3),), ((1, 0.4, 0.3),)),
+    (lambda honest: Coverage(side="wide", honest=honest), ((1, 0.2, 0.3),), ((1, -0.2, 0.3),)),
+    (lambda honest: Coverage(side="wide", honest=honest), ((1, 0.2, 0.3),), ((1, 0.2, 1.3),)),
 ])
 def test_edges_of_their_arguments(make: Callable[[Any], Any], good: Any, bad: Any) -> None:
     """The last that does, and the first that does not."""
@@ -302,6 +312,8 @@ def test_they_are_values(signal: Any) -> None:
     assert not hasattr(signal, "__dict__")
     assert Stamina() == Stamina(prompts=12, p0=0.81, p1=0.98, ceiling=8.0, name="stamina")
     assert Wander() == Wander(volume=150.0, near=0.35, template=1, p0=0.6, p1=0.8, ceiling=8.0, name="wander")
+    assert (Coverage(side="wide").name, Coverage(side="narrow").name) == ("coverage-wide", "coverage-narrow")
+    assert Coverage(side="wide").counts_cells
     assert Coverage(side="wide").ceiling == 3.5
     assert Coverage(side="wide").honest == ((32, 0.08, 0.95), (128, 0.03, 0.85), (512, 0.012, 0.65),
                                             (1024, 0.008, 0.45))
