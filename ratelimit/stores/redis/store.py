@@ -181,7 +181,10 @@ class RedisStore:
         await self._read(line)
 
     async def aclose(self) -> None:
-        """Write what is still to be written, for a second at most, and release the connections."""
+        """Write what is still to be written, for a second at most, and release the connections.
+
+        Cancelled, it releases them all the same; called again, it goes on where it was cut off.
+        """
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -189,19 +192,21 @@ class RedisStore:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
-        line, self._line, self._loop = self._line, None, None
+        line = self._line
         if line is None:
             return
-        await line.aclose()
         try:
+            await line.aclose()
             async with asyncio.timeout(1.0):
                 self._hand_in()
                 if self._breaker.closed:
                     await self._backlog.drain(line)
         except FAILURES as error:
             _log.error("RedisStore: closed with %d writes undone: %r", len(self._backlog), error)
-        if isinstance(self._at, str):
-            await line.client.aclose()
+        finally:
+            if isinstance(self._at, str):
+                await line.client.aclose()
+        self._line, self._loop = None, None
 
     def _answered(self, charges: Charges, reply: Any) -> Charged:
         answer = wire.answer_of(reply, charges)

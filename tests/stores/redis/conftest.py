@@ -144,6 +144,33 @@ def start() -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
+def sentinel(tmp_path: Path) -> Iterator[Callable[[Server], int]]:
+    """Give what starts a Sentinel that watches a master, and returns its port."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def make(master: Server) -> int:
+        port, told = _free_port(), tmp_path / "sentinel.conf"
+        told.write_text(f"port {port}\nbind 127.0.0.1\nsentinel monitor mine 127.0.0.1 {master.port} 1\n"
+                        "sentinel down-after-milliseconds mine 500\nsentinel failover-timeout mine 5000\n")
+        started.append(subprocess.Popen(["/redis-server", told.name, "--sentinel"], executable=BINARY, cwd=tmp_path,
+                                        stdout=subprocess.DEVNULL))
+        with Redis(port=port) as client:
+            for _ in range(1000):  # until it has found the replica: before that it can name no other master
+                try:
+                    if client.sentinel_slaves("mine"):
+                        return port
+                except RedisError:
+                    assert started[-1].poll() is None
+                time.sleep(0.02)
+        raise AssertionError("it found no replica")
+
+    yield make
+    for process in started:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.fixture
 async def stores() -> AsyncIterator[Callable[..., RedisStore]]:
     """Give a maker of stores, closed at the end."""
     made: list[RedisStore] = []

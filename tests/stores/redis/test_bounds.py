@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ratelimit import Policy, Principal, Prompt, Reading, Request
+from ratelimit import Policy, Principal, Prompt, Reading, Request, Tier
 from ratelimit.engine import Engine
+from ratelimit.evidence import LN10
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,13 +27,17 @@ class Side:
         self.store = store
         self.engine = Engine([POLICY], secret=store.secret, lexicon=store.lexicon)
 
-    async def __call__(self, who: Principal, text: str, *, system: str = "") -> Decision:
-        """Decide one request, and learn it."""
+    async def __call__(
+        self, who: Principal, text: str, *, system: str = "", against: float | None = None
+    ) -> Decision:
+        """Decide one request, and learn it; *against* decades are what it tells, and not what it does."""
         reading = Reading(dialect="plain", prompts=(Prompt(text=text, system=system),))
         plan = self.engine.plan(POLICY, Request(path="/", reading=reading), who, body=text.encode(),
                                 now=self.store.clock.now())
         decision, fold = self.engine.settle(plan, await self.store.charge(plan.charges))
         if fold is not None:
+            if against is not None:
+                fold = msgspec.structs.replace(fold, moves=(("wander", against * LN10, 8.0),))
             self.store.fold(fold)
         return decision
 
@@ -146,6 +151,59 @@ async def test_a_full_server_lets_passers_by_go_first(
 
     assert evicted > 1000
     assert kept == 1
+
+
+async def test_the_tightened_are_the_last_to_go(
+    start: Callable[..., Any], stores: Callable[..., Any], writer: Callable[..., Any]
+) -> None:
+    """Filled with principals that are known, a server evicts those, and none of the tightened among them."""
+    server = start("--maxmemory-policy", "volatile-ttl", "--maxmemory-samples", "10")
+    side, write = Side(stores(server.url, remembered=100)), writer(1)
+
+    async def learned(name: str, against: float | None = None) -> Principal:
+        who = Principal(id=name, verified=True)
+        await side(who, write.harvest(), against=against)
+        return who
+
+    known = [await learned(f"known {number}") for number in range(200)]
+    tight = [await learned(f"tight {number}", 7.5) for number in range(50)]
+    await side.store.sync()
+    with server.client as client:
+        client.config_set("maxmemory", client.info("memory")["used_memory"] + 200_000)
+        for number in range(2000):
+            await learned(f"more {number}")
+            if number % 100 == 0:
+                await side.store.sync()
+                if client.info("stats")["evicted_keys"] > 400:
+                    break
+        assert client.info("stats")["evicted_keys"] > 400
+        kept = [sum(client.exists(side.store._principal(side.engine.key_of(POLICY, who))) for who in some)
+                for some in (known, tight)]
+
+    assert kept[0] < 100
+    assert kept[1] == 50
+    assert (await side(tight[0], write.harvest())).tier is Tier.HARD
+
+
+async def test_who_was_evicted_is_tight_again(
+    server: Any, stores: Callable[..., Any], writer: Callable[..., Any]
+) -> None:
+    """What the server lost, the worker that decides tells it again: one request goes through, and no window of them."""
+    side, write, who = Side(stores(server.url)), writer(1), Principal(id="tight")
+    await side(who, write.harvest(), against=7.5)
+    await side.store.sync()
+    before = [await side(who, write.harvest()) for _ in range(8)]
+    with server.client as client:
+        assert client.delete(side.store._principal(side.engine.key_of(POLICY, who))) == 1
+    after = []
+    for _ in range(8):
+        after.append(await side(who, write.harvest()))
+        await side.store.sync()
+
+    assert [decision.tier for decision in before] == [Tier.HARD] * 8
+    assert [decision.tier for decision in after[1:]] == [Tier.HARD] * 7
+    assert sum(decision.allowed for decision in before) == 3  # of the tight burst, the first is spent
+    assert sum(decision.allowed for decision in after) <= 1
 
 
 def _stranger(charges: Any, number: int) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from redis.asyncio.sentinel import Sentinel
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -182,6 +183,32 @@ async def test_a_replica_takes_over(start: Callable[..., Any], stores: Callable[
 
     assert (before, during) == (12, 4)
     assert await granted(second, times=20) == 4
+
+
+async def test_sentinel_names_another_master(
+    start: Callable[..., Any], stores: Callable[..., Any], sentinel: Callable[..., int]
+) -> None:
+    """The master dies: this worker decides by itself until another is named, and nobody forgets what was spent."""
+    master = start()
+    replica = start("--replicaof", "127.0.0.1", str(master.port))
+    quick = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
+    asked = Sentinel([("127.0.0.1", sentinel(master))], sentinel_kwargs=quick, **quick)
+    client = asked.master_for("mine")
+    store = stores(client)
+    before = await granted(store, times=12)
+    with master.client as writer:
+        assert writer.wait(1, 5000) == 1
+    master.kill()
+    during = await granted(store, times=4)
+    await back(store)
+    after = await granted(store, times=20)
+    named = await asked.discover_master("mine")
+    await store.aclose()
+    await client.aclose()
+    await asked.sentinels[0].aclose()
+
+    assert (before, during, after) == (12, 4, 4)
+    assert named == ("127.0.0.1", replica.port)
 
 
 async def test_learning_is_kept_within_bounds(
