@@ -22,8 +22,8 @@ class Residue:
 
     A newcomer starts with what its slot holds. If it is the one that was evicted, nothing was forgotten; if it is
     another whose keyed hash falls into the same slot, it starts a little tight, never loose. What is not
-    remembered is in which cohorts it was held: it is held again as soon as it sends into one. 2.5 MiB, made when the
-    first record goes.
+    remembered is in which cohorts it was held (it is held again as soon as it sends into one), and evidence of less
+    than a decade: remembered, it would fall on strangers. 2.5 MiB, made when the first record goes.
     """
 
     __slots__ = ("_active_at", "_careful", "_spent_until", "_typical", "_wealth")

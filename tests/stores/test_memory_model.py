@@ -180,6 +180,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
     @rule(name=names, cost=units, crowds=groups, trusted=st.sampled_from(["no", "aged", "verified"]))
     def charge(self, name: str, cost: float, crowds: list[str], trusted: str) -> None:
         """Charge one request, in both."""
+        self.forget(name)
         charges = Charges(
             principal=key(name), payer=None, cohorts=tuple(
                 CohortRef("shape", key(crowd), caution=CAUTIONS.get(crowd, NO_CAUTION)) for crowd in crowds
@@ -247,6 +248,9 @@ class StoreAgainstModel(RuleBasedStateMachine):
         assert charged.admission.tier == Tier(tier)
         assert [seat.counts for seat in charged.admission.seats] == counts
 
+    def forget(self, name: str) -> None:
+        """Let the model forget what the store does of one that went."""
+
     @invariant()
     def bounded(self) -> None:
         """Hold no more than it may."""
@@ -256,10 +260,17 @@ class StoreAgainstModel(RuleBasedStateMachine):
 class CrampedStoreAgainstModel(StoreAgainstModel):
     """The same, in a store with room for two: it may be tighter than the model, for a while, and never looser.
 
-    One thing an evicted principal's trace does not hold: in which cohorts it was held. So the model forgets that too.
+    Two things an evicted principal's trace does not hold: in which cohorts it was held, and evidence of less than a
+    decade, which makes no tier. So the model forgets those too.
     """
 
     principals = 2
+
+    def forget(self, name: str) -> None:
+        """Forget less than a decade of one that the store does not hold any more."""
+        mine = self.model.people.get(name)
+        if mine is not None and mine.evidence < 1.0 and self.store._principals.peek(key(name)) is None:
+            mine.evidence = 0.0
 
     def compare(self, charged: Charged, granted: bool, tier: int, counts: list[bool]) -> None:
         """Demand that the store grants nothing that the model refuses, and holds no tier below the model's."""
