@@ -10,10 +10,14 @@ from redis.backoff import NoBackoff
 
 
 def client_of(at: str | Redis | RedisCluster, timeout: float) -> Redis | RedisCluster:
-    """Return the client of a URL, or the one that was given; it tries everything once."""
+    """Return the client of a URL, or the one that was given; it tries everything once.
+
+    Once connected it waits as long as it is let: all that is asked here has a time-out of its own, and redis-py's costs
+    a task for each call.
+    """
     if not isinstance(at, str):
         return at
-    return Redis.from_url(at, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0))
+    return Redis.from_url(at, socket_timeout=None, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0))
 
 
 def problems(

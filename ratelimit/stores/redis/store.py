@@ -178,7 +178,8 @@ class RedisStore:
             await asyncio.wait([task])
         self._hand_in()
         await self._backlog.drain(line)
-        await self._read(line)
+        async with asyncio.timeout(max(1.0, self._timeout)):
+            await self._read(line)
 
     async def aclose(self) -> None:
         """Write what is still to be written, for a second at most, and release the connections.
