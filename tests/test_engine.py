@@ -311,6 +311,7 @@ def test_what_is_learned() -> None:
     assert again.payloads == again.pieces
     assert len(again.features[0].ids) == 2
     assert not again.features[0].bare
+    assert desk.profile(ANN).folds == 2
 
 
 def test_a_policy_of_budgets_alone_learns_nothing() -> None:

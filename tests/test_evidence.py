@@ -107,6 +107,9 @@ def test_the_ladder_that_is_shipped() -> None:
     assert (ladder.soft_refill, ladder.hard_refill, ladder.tight_burst) == (1 / 1440, 1 / 4800, 1 / 15)
     assert (ladder.grace, ladder.fade, ladder.form) == (timedelta(days=1), 1.0, "cusum")
     assert ladder.forgives_after == timedelta(days=7)
+    assert not hasattr(ladder, "__dict__")
+    with pytest.raises(TypeError):
+        Ladder(2.0)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(("evidence", "tier", "share", "burst"), [

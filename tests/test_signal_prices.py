@@ -226,6 +226,14 @@ def test_when_affinity_bets(change: dict[str, Any], bets: bool) -> None:
     assert (betting(**told) is not None) is bets
 
 
+def test_what_a_lost_bet_costs() -> None:
+    """The share that is left where the event did not come, whatever its chances are."""
+    left = pytest.approx(math.log(0.6 / 0.8))
+
+    assert Stamina(p0=0.2, p1=0.4).score(seen(), asking(200.0, hour=Hour(HOUR - 1, 20, 5))) == left
+    assert Wander(p0=0.2, p1=0.4).score(seen(bare=False), asking(200.0)) == left
+
+
 def test_affinity_needs_both_pasts() -> None:
     """No bet on one of whom nothing is known, nor in a cohort of one."""
     cohort, new = CohortProfile(NOON), PrincipalProfile(NOON)
