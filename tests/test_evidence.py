@@ -144,6 +144,7 @@ def test_what_fits_the_base_fits_a_tight_tier(base: float, cost: float, burst: f
 
 @pytest.mark.parametrize(("wealth", "idle", "left"), [
     (6.0, 86_400.0, 6.0),  # the grace is not over
+    (6.0, 86_400.0 - 0.5, 6.0),
     (6.0, 86_400.0 + 0.5, 6.0 - 0.5 * LN10 / 86_400),
     (6.0, 2 * 86_400.0, 6.0 - LN10),
     (6.0, 9 * 86_400.0, 0.0),

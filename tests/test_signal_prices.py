@@ -201,7 +201,7 @@ def test_factors_of_affinity(own: int, strangers: int, r: float) -> None:
 
 def test_a_share_of_affinitys_bets() -> None:
     """That come out for the own side, of those that are not close."""
-    for own, strangers in ((8, 64), (2, 16)):
+    for own, strangers in ((8, 64), (2, 16), (3, 17)):
         p0, r = own / (own + strangers), CAREFUL[own - 1]
         told = 1 - 0.35 * p0 - 0.11 * (1 - p0)
         assert expected(own, strangers) == pytest.approx((0.65 * p0 / told, 0.85 * (p0 + (1 - p0) * r) / told))

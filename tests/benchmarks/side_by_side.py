@@ -18,7 +18,6 @@ import argparse
 import asyncio
 import gc
 import json
-import logging
 import statistics
 import sys
 import time
@@ -154,7 +153,6 @@ def fastapi_limiter_app(quota: int) -> Any:
 
 def fastapi_guard_app(quota: int) -> Any:
     """Return a FastAPI application of one route behind fastapi-guard, which only limits rates, by address."""
-    logging.getLogger("guard_core").setLevel(logging.ERROR)
     app = fastapi_app()
     config = SecurityConfig(enable_redis=False, enable_penetration_detection=False, enable_ip_banning=False,
                             rate_limit=quota, rate_limit_window=3600)

@@ -281,7 +281,8 @@ class Slow(Echo):
         await super().__call__(scope, heard, send)
 
 
-@pytest.mark.parametrize("done", ["response.done", "response.completed", "response.failed"])
+@pytest.mark.parametrize("done", [
+    "response.done", "response.completed", "response.incomplete", "response.failed"])
 async def test_a_socket_takes_a_slot_until_its_response_has_ended(done: str, guard: Make, policy: Make) -> None:
     """While one answer is awaited another socket of the same key is told to wait, and after it is heard."""
     app = Slow(json.dumps({"type": done}))
@@ -290,8 +291,9 @@ async def test_a_socket_takes_a_slot_until_its_response_has_ended(done: str, gua
     await app.asked.wait()
     meanwhile = await converse(guarded.app, ask("3"), path="/v1/realtime")
     app.may.set()
-    while len(guarded.decisions) < 3:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while len(guarded.decisions) < 3:
+            await asyncio.sleep(0)
     after = await converse(guarded.app, ask("4"), path="/v1/realtime")
     first.cancel()
     await asyncio.wait([first])

@@ -184,30 +184,30 @@ class RedisStore:
     async def aclose(self) -> None:
         """Write what is still to be written, for a second at most, and release the connections.
 
-        Cancelled, it releases them all the same; called again, it goes on where it was cut off.
+        Cancelled, it releases what it can all the same; called again, it goes on where it was cut off.
         """
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        self._tasks.clear()
-        line = self._line
-        if line is None:
-            return
+        line, self._loop = self._line, None  # from now on nothing is begun
         try:
-            await line.aclose()
-            async with asyncio.timeout(1.0):
-                self._hand_in()
-                if self._breaker.closed:
-                    await self._backlog.drain(line)
+            for task in self._tasks.values():
+                task.cancel()
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            self._tasks.clear()
+            if line is not None:
+                await line.aclose()
+                async with asyncio.timeout(1.0):
+                    self._hand_in()
+                    if self._breaker.closed:
+                        await self._backlog.drain(line)
         except FAILURES as error:
             _log.error("RedisStore: closed with %d writes undone: %r", len(self._backlog), error)
         finally:
-            if isinstance(self._at, str):
+            if line is not None and isinstance(self._at, str):
                 await line.client.aclose()
-        self._line, self._loop = None, None
+        if self._line is line:
+            self._line = None
 
     def _answered(self, charges: Charges, reply: Any) -> Charged:
         answer = wire.answer_of(reply, charges)
