@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 #: Calls that are under way at once, each to every mount.
 _HANDS = 8
 
-#: A machine that cannot keep the pace may take this many times as long; then the rest is left out.
-PATIENCE = 2.0
-
 #: Seconds in which an answer must come; the server is at home.
 _TIMEOUT = 30.0
 
@@ -33,13 +30,16 @@ _STREAM_ENDS = (b"data: [DONE]", b"event: message_stop")
 class Driver:
     """Sends a *schedule* to *guards*, in order and no sooner than due, and counts in *tally* what comes back.
 
-    seconds  how long the schedule is meant to take: it is spread over that time. When the machine cannot keep the pace,
-             everybody is late alike.
+    seconds   how long the schedule is meant to take: it is spread over that time. When the machine cannot keep the
+              pace, everybody is late alike.
+    patience  how many times as long it may take; then the rest is left out.
     """
 
-    def __init__(self, schedule: Schedule, guards: Sequence[Guard], tally: Tally, *, seconds: float) -> None:
+    def __init__(
+        self, schedule: Schedule, guards: Sequence[Guard], tally: Tally, *, seconds: float, patience: float = 2.0
+    ) -> None:
         self._schedule, self._guards, self._tally = schedule, guards, tally
-        self._seconds = seconds
+        self._seconds, self._patience = seconds, patience
         self._began_at = self._ended_at = 0.0
 
     @property
@@ -72,7 +72,7 @@ class Driver:
     async def _work(self, client: httpx.AsyncClient, left: Iterator[Timed]) -> None:
         for due, call in left:  # shared by all hands: each call is taken once, in order
             await asyncio.sleep(due * self._seconds - self.took)
-            if self.took > PATIENCE * self._seconds:
+            if self.took > self._patience * self._seconds:
                 return
             await asyncio.gather(*(self._send(client, guard, call) for guard in self._guards))
 

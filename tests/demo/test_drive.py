@@ -22,11 +22,11 @@ def _tally(schedule: Schedule) -> Tally:
     return Tally([guard.title for guard in GUARDS], schedule.groups)
 
 
-async def _drive(schedule: Schedule, *, seconds: float) -> Tally:
+async def _drive(schedule: Schedule, *, seconds: float, patience: float = 100.0) -> Tally:
     tally = _tally(schedule)
     site = create_site(schedule, tally, seed=1, now=SystemClock().now())
     async with serving(site) as url:
-        await Driver(schedule, GUARDS, tally, seconds=seconds).run(url)
+        await Driver(schedule, GUARDS, tally, seconds=seconds, patience=patience).run(url)
     return tally
 
 
@@ -66,7 +66,7 @@ async def test_an_empty_budget_is_counted_as_refused_and_shown_as_empty(schedule
 async def test_a_machine_that_cannot_keep_the_pace_leaves_the_rest_out(schedule: Schedule) -> None:
     """After twice the time that was meant nothing more is sent, to either mount."""
     far_too_much = Schedule(schedule.calls * 20)
-    tally = await _drive(far_too_much, seconds=0.2)
+    tally = await _drive(far_too_much, seconds=0.2, patience=2.0)
 
     assert 0 < tally.sent(FIXED.title) == tally.sent(BEHAVIOURAL.title) < len(far_too_much.calls)
 
@@ -87,7 +87,7 @@ async def test_what_is_neither_answered_nor_refused_is_shown(
     tally, few = _tally(schedule), Schedule(schedule.calls[:6])
     ill = Starlette(routes=[Route("/{path:path}", endpoint, methods=["POST"])])  # type: ignore[arg-type]  # either endpoint
     async with serving(ill) as url:
-        await Driver(few, GUARDS, tally, seconds=0.1).run(url)
+        await Driver(few, GUARDS, tally, seconds=0.1, patience=300.0).run(url)
 
     assert sum(row.outcomes[Outcome.FAILED] for row in tally.rows.values()) == 12
     assert trouble in tally.trouble
@@ -98,7 +98,7 @@ async def test_a_server_that_is_not_there_fails_every_call(schedule: Schedule) -
     async with serving(Starlette()) as url:
         pass
     tally, few = _tally(schedule), Schedule(schedule.calls[:6])
-    await Driver(few, GUARDS, tally, seconds=0.1).run(url)
+    await Driver(few, GUARDS, tally, seconds=0.1, patience=300.0).run(url)
 
     assert sum(row.outcomes[Outcome.FAILED] for row in tally.rows.values()) == 12
     assert "ConnectError" in tally.trouble
