@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ratelimit.decision import Decision
 
 POLICY = Policy()
+PATIENT = timedelta(seconds=10)  # a store that a busy machine makes wait would decide by itself
 
 
 class Side:
@@ -133,7 +135,7 @@ async def test_a_full_server_lets_passers_by_go_first(
 ) -> None:
     """Filled with made-up keys to its maxmemory, a server of volatile-ttl still knows the known and the tightened."""
     server = start("--maxmemory-policy", "volatile-ttl", "--maxmemory-samples", "10")
-    side, write = Side(stores(server.url, remembered=100)), writer(1)
+    side, write = Side(stores(server.url, remembered=100, timeout=PATIENT)), writer(1)
     known = Principal(id="known", verified=True)
     for _ in range(10):
         await side(known, write.harvest())
@@ -158,7 +160,7 @@ async def test_the_tightened_are_the_last_to_go(
 ) -> None:
     """Filled with principals that are known, a server evicts those, and none of the tightened among them."""
     server = start("--maxmemory-policy", "volatile-ttl", "--maxmemory-samples", "10")
-    side, write = Side(stores(server.url, remembered=100)), writer(1)
+    side, write = Side(stores(server.url, remembered=100, timeout=PATIENT)), writer(1)
 
     async def learned(name: str, against: float | None = None) -> Principal:
         who = Principal(id=name, verified=True)
@@ -189,7 +191,7 @@ async def test_who_was_evicted_is_tight_again(
     server: Any, stores: Callable[..., Any], writer: Callable[..., Any]
 ) -> None:
     """What the server lost, the worker that decides tells it again: one request goes through, and no window of them."""
-    side, write, who = Side(stores(server.url)), writer(1), Principal(id="tight")
+    side, write, who = Side(stores(server.url, timeout=PATIENT)), writer(1), Principal(id="tight")
     await side(who, write.harvest(), against=7.5)
     await side.store.sync()
     before = [await side(who, write.harvest()) for _ in range(8)]
