@@ -40,13 +40,15 @@ class Backlog:
     Each gets a number when it is first sent, and keeps it: so one whose answer was lost is sent again, and done once.
     Numbers count from one under a key of the server's that no other process has. At most a batch of them is under way,
     half of what the server remembers of each key.
+
+    batches  how many were answered.
     """
 
     def __init__(self, *, most: int, timeout: float) -> None:
         self._calls: deque[Call] = deque()
         self._sent: deque[Call] = deque()  # without an answer: they go first
         self._most, self._timeout = most, timeout
-        self._dropped = 0
+        self._dropped = self.batches = 0
         self._writes, self._number = "", 0
 
     def __len__(self) -> int:
@@ -76,6 +78,7 @@ class Backlog:
             async with asyncio.timeout(self._timeout):
                 answers = await line.send(batch)
             _demand_here(answers)
+            self.batches += 1
             answered = set(map(id, batch))  # and nothing that another drain sent meanwhile
             self._sent = deque([wanted for wanted in self._sent if id(wanted) not in answered])
             self._complain(answers)

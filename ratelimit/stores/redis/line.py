@@ -51,19 +51,21 @@ def call(verb: str, keys: Sequence[str], *args: bytes | str | int) -> Call:
 
 
 class Line:
-    """Sends calls with a *client*, each answered or failed within *timeout* seconds of being handed in."""
+    """Sends calls with a *client*, each answered or failed by the moment that is said when it is handed in."""
 
-    def __init__(self, client: Redis | RedisCluster, *, timeout: float) -> None:
+    def __init__(self, client: Redis | RedisCluster) -> None:
         self.client: Any = client  # its annotations differ between its versions
-        self._timeout = timeout
         self._waiting: list[tuple[Call, asyncio.Future[Any], float]] = []
         self._sender: asyncio.Task[None] | None = None
 
-    def ask(self, wanted: Call) -> asyncio.Future[Any]:
-        """Return what will be answered. Raises, awaited: one of FAILURES; StoreError for what a script got wrong."""
+    def ask(self, wanted: Call, *, by: float) -> asyncio.Future[Any]:
+        """Return what will be answered, *by* a moment of the loop's time.
+
+        Raises, awaited: one of FAILURES; StoreError for what a script got wrong.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append((wanted, future, loop.time() + self._timeout))
+        self._waiting.append((wanted, future, by))
         if self._sender is None or self._sender.done():
             self._sender = loop.create_task(self._send())
         return future

@@ -98,6 +98,7 @@ class RedisStore:
         self._backlog = Backlog(most=backlog, timeout=max(1.0, self._timeout))
         self._breaker = Breaker()
         self._asked, self._failures, self._seconds = 0, 0, 0.0
+        self._granted = self._told = 0  # charges that were granted here alone, and how many of them the server knows of
         self._worker = secrets.token_bytes(8)
         self._terms: dict[int, tuple[Terms, bytes]] = {}
         self._owed = Owed(most=backlog)
@@ -123,20 +124,23 @@ class RedisStore:
         Raises: StoreError for others.
         """
         line = self._connected()
+        time = asyncio.get_running_loop().time
+        began = time()
         if not self._breaker.closed:
             self._probe(line)
+            return await self._alone(charges, None)
+        if self._told < self._granted and charges.on_store_error == "local" and not await self._tells():
             return await self._alone(charges, None)
         keys = [self._principal(charges.principal), self._tight]
         if charges.payer is not None:
             keys.append(self._principal(charges.payer))
         keys += [self._cohort(ref.key) for ref in charges.cohorts]
         now = charges.now if self._given else False
-        time = asyncio.get_running_loop().time
-        began = time()
         self._asked += 1
         try:
             reply = await line.ask(call("charge", keys, self._terms_of(charges.terms),
-                                        wire.charge_of(charges, now=now, ttl=self._ttl), self._cohort(b"")))
+                                        wire.charge_of(charges, now=now, ttl=self._ttl), self._cohort(b"")),
+                                   by=began + self._timeout)
         except FAILURES as error:
             self._failures += 1
             self._failed(error)
@@ -176,8 +180,7 @@ class RedisStore:
         line = self._connected()
         while (task := self._tasks.get("write")) is not None and not task.done():
             await asyncio.wait([task])
-        self._hand_in()
-        await self._backlog.drain(line)
+        await self._hand_over(line)
         async with asyncio.timeout(max(1.0, self._timeout)):
             await self._read(line)
 
@@ -198,9 +201,8 @@ class RedisStore:
             if line is not None:
                 await line.aclose()
                 async with asyncio.timeout(1.0):
-                    self._hand_in()
                     if self._breaker.closed:
-                        await self._backlog.drain(line)
+                        await self._hand_over(line)
         except FAILURES as error:
             _log.error("RedisStore: closed with %d writes undone: %r", len(self._backlog), error)
         finally:
@@ -229,6 +231,7 @@ class RedisStore:
         if admission.allowed:
             granted = msgspec.structs.replace(charges, cohorts=admission.pools)
             self._owed.grant(Adjustment(charges=granted, units=units, lease=0, now=charges.now))
+            self._granted += 1
             self._write()
         elif error is not None and charges.lease:  # the server may have given a slot although it did not answer
             self.adjust(Adjustment(charges=charges, units=(0.0,) * len(units), lease=charges.lease, now=charges.now))
@@ -249,6 +252,25 @@ class RedisStore:
                 if kept is not None and kept.members:
                     self._later(call("merge", [self._cohort(ref.key), self._tight], terms,
                                      wire.cohort_blob(kept, room), self._ttl))
+
+    async def _tells(self) -> bool:
+        """Let the server know what was granted here before it is asked for more; say whether it does, in time.
+
+        Else it would give the same again, for as long as that takes to reach it.
+        """
+        self._start("write", self._drain())
+        writing, batches = self._tasks["write"], self._backlog.batches
+        await asyncio.wait([writing], timeout=self._timeout / 2)
+        if not writing.done() and self._backlog.batches == batches:  # it is not that there is much to write
+            self._failed(TimeoutError())
+        return self._told >= self._granted
+
+    async def _hand_over(self, line: Line) -> None:
+        """Write all there is to write. Raises: one of FAILURES."""
+        granted = self._granted
+        self._hand_in()
+        await self._backlog.drain(line)
+        self._told = granted
 
     def _hand_in(self) -> None:
         """Turn what is owed into calls."""
@@ -279,8 +301,7 @@ class RedisStore:
     async def _drain(self) -> None:
         while self._line is not None and (self._owed or self._backlog):
             try:
-                self._hand_in()
-                await self._backlog.drain(self._line)
+                await self._hand_over(self._line)
             except FAILURES as error:
                 self._failed(error)
                 return
@@ -334,7 +355,7 @@ class RedisStore:
         if self._line is None or self._loop is not loop:
             self._tasks.clear()
             self._timer = None
-            self._loop, self._line = loop, Line(client_of(self._at, self._timeout), timeout=self._timeout)
+            self._loop, self._line = loop, Line(client_of(self._at, self._timeout))
             # Drawn here and not when it is made: a process may fork in between.
             self._backlog.number_under(f"{self._prefix}w:{secrets.token_hex(8)}")
         return self._line

@@ -29,11 +29,11 @@ ANN = b"ann".ljust(16, b"_")
 
 
 class Proxy:
-    """Stands before a server, and cuts the connection within its next answer when told."""
+    """Stands before a server; cuts connections, when told, within the next answer or before each call of a script."""
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._lets = -1
+        self._lets, self.deaf = -1, False
         self.cuts = 0
         self._passing: set[asyncio.Task[None]] = set()
 
@@ -77,6 +77,9 @@ class Proxy:
 
     async def _ask(self, reader: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         while asked := await reader.read(1 << 16):
+            if self.deaf and b"EVAL" in asked:
+                self.cuts += 1
+                break
             back.write(asked)
         back.close()
 
@@ -163,3 +166,27 @@ async def test_a_charge_whose_answer_is_cut_is_not_given_twice(
     assert proxy.cuts >= 3
     assert slowest < 0.5
     assert 15 <= many <= 20
+
+
+async def test_what_was_granted_alone_is_told_before_more_is_asked(proxy: Proxy, stores: Callable[..., Any]) -> None:
+    """What never reached the server this worker decides; back again, the server gives no more than the rest."""
+    store, other = stores(proxy.url), b"somebody else".ljust(16, b"_")
+    await store.charge(ask(store.clock, other))
+    await store.sync()
+
+    async def granted() -> int:
+        came = await asyncio.gather(*(store.charge(ask(store.clock)) for _ in range(16)))
+        return sum(charged.admission.allowed for charged in came)
+
+    proxy.deaf = True
+    alone = await granted()
+    async with asyncio.timeout(20):
+        while proxy.cuts < 2:  # nor does it hear what was granted meanwhile
+            await asyncio.sleep(0)
+        proxy.deaf = False
+        while not store._breaker.closed:
+            await store.charge(ask(store.clock, other))
+            await asyncio.sleep(0)
+    after = await granted()
+
+    assert (alone, after) == (16, 4)
