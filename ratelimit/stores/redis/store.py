@@ -129,14 +129,16 @@ class RedisStore:
         if not self._breaker.closed:
             self._probe(line)
             return await self._alone(charges, None)
+        self._asked += 1
         if self._told < self._granted and charges.on_store_error == "local" and not await self._tells():
+            self._failures += 1
+            self._seconds += time() - began
             return await self._alone(charges, None)
         keys = [self._principal(charges.principal), self._tight]
         if charges.payer is not None:
             keys.append(self._principal(charges.payer))
         keys += [self._cohort(ref.key) for ref in charges.cohorts]
         now = charges.now if self._given else False
-        self._asked += 1
         try:
             reply = await line.ask(call("charge", keys, self._terms_of(charges.terms),
                                         wire.charge_of(charges, now=now, ttl=self._ttl), self._cohort(b"")),
