@@ -215,7 +215,6 @@ class StoreAgainstModel(RuleBasedStateMachine):
             rows.append(CohortFold(ref, moves, careful * LN10, typical * LN10, False))
             tub = self.model.crowds.setdefault(crowd, Tub())
             tub.trust += trust
-            tub.at = max(tub.at, self.now)
             before_bet = tub.tier(self.now)
             tub.tight = before_bet >= 2
             if moves:
