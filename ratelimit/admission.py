@@ -67,23 +67,32 @@ def admit(
     shown = tier_of(mine, terms, terms.signals, now)
     own_tier = tier = max(shown, charges.orders.least)
     continues = bool(charges.earlier) and not mine.pieces.keys().isdisjoint(charges.earlier)
-    asked = _Asked(charges, now)
-    cause = Cause.OPERATOR if own_tier > shown else Cause.BEHAVIOUR if own_tier >= Tier.SOFT else Cause.QUOTA
-    own = asked.draw(mine, own_tier, cause, firm=True)
-    if payer is not None:
-        asked.draw(payer, Tier.CLEAR, Cause.QUOTA, firm=False)
-    seats = []
+    seats, shares = [], []
     for ref, cohort in zip(charges.cohorts, cohorts, strict=True):
         seat = _seat(charges, mine, ref, cohort, continues=continues, now=now)
         seats.append(seat)
         if seat.held and cohort is not None:
             tier = max(tier, seat.shown)
-            asked.share(ref, cohort, seat, stands=ref.key in mine.standings)
+            shares.append((ref, cohort, seat, ref.key in mine.standings))
     for ref, cohort in others:
         seat = _seat(charges, mine, ref, cohort, continues=continues, now=now)
         if seat.held:
             tier = max(tier, seat.shown)
-            asked.share(ref, cohort, seat, stands=True)
+            shares.append((ref, cohort, seat, True))
+    own, alone = _grants(mine, charges, own_tier, now), payer is None and not shares and not charges.lease
+    if alone and mine.at <= now and not [grant for grant in own if not grant.allowed]:  # most requests by far
+        return Admission(
+            allowed=True, own_tier=own_tier, tier=tier, continues=continues, seats=tuple(seats), reasons=(),
+            remaining=remaining_of(own, charges, terms.ladder.share(own_tier), allowed=True), retry_after=0.0,
+            writes=((mine, tuple([grant.level for grant in own])),), heard_at=math.inf, stands=None,
+        )
+    asked = _Asked(charges, now)
+    cause = Cause.OPERATOR if own_tier > shown else Cause.BEHAVIOUR if own_tier >= Tier.SOFT else Cause.QUOTA
+    asked.draw(mine, own, cause, firm=True)
+    if payer is not None:
+        asked.draw(payer, _grants(payer, charges, Tier.CLEAR, now), Cause.QUOTA, firm=False)
+    for ref, cohort, seat, stands in shares:
+        asked.share(ref, cohort, seat, stands=stands)
     slots_left = asked.seat(mine, payer) if charges.lease and terms.slots else None
     heard_at = asked.heard_at(mine)
     heard = bool(asked.reasons) and now >= heard_at
@@ -231,14 +240,12 @@ class _Asked:
         self.stands: tuple[Account, bool] | None = None
         self._standing = 0.0
 
-    def draw(self, account: Account, tier: Tier, cause: Cause, *, firm: bool) -> list[Grant]:
-        """Ask the budgets of a principal; *firm*: whether they are asked whatever else is sent."""
-        grants = _grants(account, self._charges, tier, self._now)
+    def draw(self, account: Account, grants: list[Grant], cause: Cause, *, firm: bool) -> None:
+        """Take the *grants* of a principal's budgets; *firm*: whether they are asked whatever else is sent."""
         if self._take(account, grants, cause, "", firm=firm):
             self.own.append(self.writes[-1])
         else:
             self._hears = math.inf
-        return grants
 
     def share(self, ref: CohortRef, cohort: CohortProfile, seat: Seat, *, stands: bool) -> None:
         """Ask the budgets that a cohort shares; *stands*: whether they are asked whatever else the principal sends."""

@@ -104,4 +104,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def behavioural(self) -> bool:
         """Whether behaviour, and not volume alone, was a cause of the refusal."""
-        return any(reason.cause in {Cause.BEHAVIOUR, Cause.COHORT} for reason in self.reasons)
+        for reason in self.reasons:  # noqa: SIM110 (a loop is three times as fast as any() here)
+            if reason.cause is Cause.BEHAVIOUR or reason.cause is Cause.COHORT:
+                return True
+        return False

@@ -107,20 +107,17 @@ class RateLimitMiddleware:
             await self._other(scope, receive, send)
             return
         rules, path = self._in_force(), route_path(scope)
-        policies = rules.governing(scope["method"].upper(), path)
-        if not policies:
+        route = rules.route(scope["method"].upper(), path)
+        if not route.policies:
             await self._app(scope, receive, send)
             return
         told = told_by(scope)
         upload = await read_upload(
-            receive,
-            bound=max([policy.body_bytes for policy in policies]),
-            declared=declared_length(told),
-            timeout=max([policy.read_timeout for policy in policies]).total_seconds(),
+            receive, bound=route.body_bytes, declared=declared_length(told), timeout=route.read_timeout
         )
         if upload.end is End.GONE:
             return
-        visit = self._visit(policies, scope, path, told=told, upload=upload, receive=receive)
+        visit = self._visit(route.policies, scope, path, told=told, upload=upload, receive=receive)
         if visit is None:
             await self._app(scope, replayed(upload.messages, receive), send)
             return
@@ -165,11 +162,10 @@ class RateLimitMiddleware:
         return Engine(policies, secret=self._store.secret, lexicon=self._store.lexicon)
 
     def _visit(
-        self, policies: Sequence[Policy], scope: Scope, path: str, *, told: dict[bytes, str], upload: Upload,
-        receive: Receive,
+        self, policies: Sequence[tuple[Policy, Dialect]], scope: Scope, path: str, *, told: dict[bytes, str],
+        upload: Upload, receive: Receive,
     ) -> Visit | None:
-        for policy in policies:
-            dialect = policy.dialect_for(path)
+        for policy, dialect in policies:
             # Where its headers say that it is packed, it may read in several ways, and so ask several prompts.
             single = dialect.single and b"content-encoding" not in told and b"x-body-compressed" not in told
             read = partial(_reading, policy, dialect, told, upload.body, whole=upload.end is End.WHOLE)

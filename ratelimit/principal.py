@@ -34,6 +34,8 @@ class Principal:
     payer: str | None = None
 
     def __post_init__(self) -> None:
+        if type(self.id) is str and self.id and self.links == {} and self.since is None and self.trust is None:
+            return  # made by resolvers for each request, with nothing to be wrong about
         problems = []
         if not isinstance(self.id, str) or not self.id:
             problems.append(f"id: must be text that is not empty, got {self.id!r}")

@@ -52,9 +52,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def refusal_reply(decision: Decision, policy: Policy, dialect: Dialect, accept: str, call: str = "") -> Reply:
     """Return the 429 for a *decision* whose budgets said no."""
-    wait = wait_of(decision)
-    headers = [*retry_headers(wait, behavioural=decision.behavioural), *budget_headers(decision, policy)]
-    return reply(_refusal(decision, policy, wait), dialect, accept, headers, call)
+    wait, behavioural = wait_of(decision), decision.behavioural
+    headers = [*retry_headers(wait, behavioural=behavioural), *budget_headers(decision, policy)]
+    return reply(_refusal(decision, policy, wait, behavioural=behavioural), dialect, accept, headers, call)
 
 
 def unreadable_reply(reason: Reason, dialect: Dialect, accept: str, call: str = "") -> Reply:
@@ -135,7 +135,10 @@ def prefers_problem(accept: str) -> bool:
     >>> prefers_problem("application/problem+json;q=0.5, */*"), prefers_problem("*/*"), prefers_problem("")
     (False, False, False)
     """
-    weights = dict(map(_weighed, accept.lower().split(",")))
+    accept = accept.lower()
+    if "problem+json" not in accept:  # nearly all
+        return False
+    weights = dict(map(_weighed, accept.split(",")))
     asked = weights.get("application/problem+json", 0.0)
     ranges = ("application/json", "application/*", "*/*")  # the most specific counts: RFC 9110, section 12.5.1
     return asked > 0.0 and asked >= next((weights[name] for name in ranges if name in weights), 0.0)
@@ -158,34 +161,31 @@ def _weight(value: str) -> float:
     return weight if 0.0 <= weight <= 1.0 else 0.0  # not a weight, nor is nan
 
 
-def _refusal(decision: Decision, policy: Policy, wait: float) -> Refusal:
-    behavioural = decision.behavioural
+def _refusal(decision: Decision, policy: Policy, wait: float, *, behavioural: bool) -> Refusal:
     return Refusal(
         status=429,
         code="abnormal_usage_detected" if behavioural else "rate_limit_exceeded",
         title="Abnormal Usage Detected" if behavioural else "Quota Exceeded",
-        message=" ".join([*_message(decision, wait), *_disclosed(decision, policy)]),
+        message=" ".join([*_message(decision, wait, behavioural=behavioural), *_disclosed(decision, policy)]),
         type=_TYPES + ("abnormal-usage-detected" if behavioural else "quota-exceeded"),
         violated=violated(decision),
         retry_after=wait,
     )
 
 
-def _message(decision: Decision, wait: float) -> Iterable[str]:
-    if any(reason.cause is Cause.COST for reason in decision.reasons):
-        yield "This request costs more than its budget can ever hold at once. Send less in one request."
-        return
-    yield _said(decision)
-    if math.isfinite(wait):
-        yield f"Try again in {_spoken(seconds(wait))}."
+def _message(decision: Decision, wait: float, *, behavioural: bool) -> Iterable[str]:
+    causes = {reason.cause for reason in decision.reasons}
+    if Cause.COST in causes:
+        return ["This request costs more than its budget can ever hold at once. Send less in one request."]
+    said = "Usage like this is limited for now." if behavioural else _said(decision, causes)
+    return [said, f"Try again in {_spoken(seconds(wait))}."] if math.isfinite(wait) else [said]
 
 
-def _said(decision: Decision) -> str:
-    if decision.behavioural:
-        return "Usage like this is limited for now."
-    if any(reason.cause is Cause.OPERATOR and reason.name == BLOCK for reason in decision.reasons):
+def _said(decision: Decision, causes: set[Cause]) -> str:
+    if Cause.OPERATOR in causes and any(reason.name == BLOCK for reason in decision.reasons
+                                        if reason.cause is Cause.OPERATOR):
         return "Access is suspended."
-    if all(reason.cause is Cause.CONCURRENCY for reason in decision.reasons):
+    if causes == {Cause.CONCURRENCY}:
         return "Too many requests are in flight at once."
     return "The budget for requests is spent."
 

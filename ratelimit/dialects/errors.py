@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:
     from ratelimit.dialects.base import Refusal
 
@@ -28,4 +30,8 @@ def problem_members(refusal: Refusal) -> dict[str, Any]:
 
 def encoded(value: object) -> bytes:
     """Return *value* as JSON in ASCII, which holds any text, lone surrogates too."""
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    try:
+        written = msgspec.json.encode(value)
+    except UnicodeEncodeError:  # a lone surrogate
+        written = b"\xff"
+    return written if written.isascii() else json.dumps(value, separators=(",", ":")).encode("ascii")
