@@ -398,6 +398,7 @@ async def test_a_browser_sees_it_live_acts_and_undoes(tmp_path: Path) -> None:
             await page.keyboard.press("Enter")
             await expect(page.get_by_role("heading", level=1)).to_contain_text(name)
             await expect(page.get_by_role("img")).to_be_visible()
+            await page.wait_for_load_state()  # the style sheet too
             wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             paper = await page.evaluate("getComputedStyle(document.body).backgroundColor")
             await page.get_by_label("Block").check()
