@@ -102,6 +102,11 @@ class Charges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     orders: Orders = NO_ORDERS
     on_store_error: str = "local"
 
+    @property
+    def plain(self) -> bool:
+        """Whether budgets alone are asked: no evidence counts, and no cohort holds anybody."""
+        return not (self.cohorts or self.terms.watches)
+
 
 class Seat(msgspec.Struct, frozen=True, gc=False):
     """How a principal sits in one cohort, from the past alone.

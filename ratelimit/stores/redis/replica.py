@@ -24,7 +24,11 @@ class Replica(MemoryStore):
     def adopt(self, charges: Charges, answer: Answer) -> Charged:
         """Keep what the server answered as it stands there, and return it with the pasts of its cohorts."""
         charged, now = answer.charged, answer.charged.now
-        self._principals.put(charges.principal, charged.profile, room=answer.rooms[0], now=now)
+        mine = self._principals.get(charges.principal, now=now) if charges.plain else None
+        if mine is not None and mine.learned:  # for what else is known of it was not asked
+            _take_over(mine, charged.profile)
+        else:
+            self._principals.put(charges.principal, charged.profile, room=answer.rooms[0], now=now)
         if charges.payer is not None and answer.payer is not None:
             self._adopt_payer(charges.payer, *answer.payer, now)
         for ref, cohort, room in zip(charges.cohorts, charged.cohorts, answer.rooms[1:], strict=True):
@@ -41,9 +45,7 @@ class Replica(MemoryStore):
         if kept is None:
             self._principals.put(key, payer, room=room, now=now)
         else:
-            kept.levels, kept.at, kept.spent_until, kept.slots = (
-                payer.levels, payer.at, payer.spent_until, payer.slots)
-            kept.empty = None
+            _take_over(kept, payer)
 
     def principal_of(self, key: bytes, now: float) -> tuple[PrincipalProfile | None, int]:
         """Return what is known of a principal, and its room."""
@@ -62,3 +64,9 @@ class Replica(MemoryStore):
         if cohort.past is None:
             cohort.past = CohortPast()
         return cohort.past
+
+
+def _take_over(kept: PrincipalProfile, told: PrincipalProfile) -> None:
+    """Let the budgets of *kept* stand as the server *told*."""
+    kept.levels, kept.at, kept.spent_until, kept.slots = told.levels, told.at, told.spent_until, told.slots
+    kept.empty = None

@@ -17,7 +17,8 @@ class Script(NamedTuple):
 
 @cache
 def script(verb: str) -> Script:
-    """Return the script of *verb*: what all share, and then its own."""
+    """Return the script of *verb*: what all share, what all share that look at behaviour, and then its own."""
     folder = files("ratelimit.stores.redis") / "lua"
-    source = (folder / "common.lua").read_bytes() + (folder / f"{verb}.lua").read_bytes()
+    shared = ("accounts",) if verb == "spend" else ("accounts", "common")
+    source = b"".join([(folder / f"{part}.lua").read_bytes() for part in (*shared, verb)])
     return Script(source, sha1(source, usedforsecurity=False).hexdigest())

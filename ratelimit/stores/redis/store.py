@@ -19,7 +19,7 @@ from ratelimit.stores.redis.arguments import client_of, problems
 from ratelimit.stores.redis.backlog import Backlog
 from ratelimit.stores.redis.breaker import Breaker
 from ratelimit.stores.redis.clock import ServerClock
-from ratelimit.stores.redis.line import FAILURES, Line, call
+from ratelimit.stores.redis.line import FAILURES, Call, Line, call
 from ratelimit.stores.redis.news import apply, news_of
 from ratelimit.stores.redis.owed import Owed
 from ratelimit.stores.redis.replica import Replica
@@ -101,6 +101,7 @@ class RedisStore:
         self._granted = self._told = 0  # charges that were granted here alone, and how many of them the server knows of
         self._worker = secrets.token_bytes(8)
         self._terms: dict[int, tuple[Terms, bytes]] = {}
+        self._plain_terms: dict[int, tuple[Terms, bytes]] = {}
         self._owed = Owed(most=backlog)
         self._read_to, self._read_at = "0-0", -1e9
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -134,15 +135,8 @@ class RedisStore:
             self._failures += 1
             self._seconds += time() - began
             return await self._alone(charges, None)
-        keys = [self._principal(charges.principal), self._tight]
-        if charges.payer is not None:
-            keys.append(self._principal(charges.payer))
-        keys += [self._cohort(ref.key) for ref in charges.cohorts]
-        now = charges.now if self._given else False
         try:
-            reply = await line.ask(call("charge", keys, self._terms_of(charges.terms),
-                                        wire.charge_of(charges, now=now, ttl=self._ttl), self._cohort(b"")),
-                                   by=began + self._timeout)
+            reply = await line.ask(self._call_of(charges), by=began + self._timeout)
         except FAILURES as error:
             self._failures += 1
             self._failed(error)
@@ -213,11 +207,25 @@ class RedisStore:
         if self._line is line:
             self._line = None
 
-    def _answered(self, charges: Charges, reply: Any) -> Charged:
-        answer = wire.answer_of(reply, charges)
+    def _call_of(self, charges: Charges) -> Call:
+        """Return the call that makes *charges*."""
+        keys = [self._principal(charges.principal)]
+        payers = [] if charges.payer is None else [self._principal(charges.payer)]
+        now, terms = charges.now if self._given else False, charges.terms
+        if charges.plain:
+            return call("spend", keys + payers, self._plain_terms_of(terms),
+                        wire.spend_of(charges, now=now, ttl=self._ttl))
+        keys += [self._tight, *payers, *[self._cohort(ref.key) for ref in charges.cohorts]]
+        return call("charge", keys, self._terms_of(terms), wire.charge_of(charges, now=now, ttl=self._ttl),
+                    self._cohort(b""))
+
+    def _answered(self, charges: Charges, reply: bytes) -> Charged:
+        answer = wire.spent_of(reply, charges) if charges.plain else wire.answer_of(reply, charges)
         if not self._given:
             self._server_clock.heard(answer.charged.now)
         self._bring_back(charges, answer.charged, known=answer.known)
+        if charges.plain:  # of words and pasts nothing is asked
+            return self._replica.adopt(charges, answer)
         time = asyncio.get_running_loop().time()
         if time - self._read_at >= self._staleness / 2:
             self._read_at = time
@@ -374,6 +382,12 @@ class RedisStore:
         found = self._terms.get(id(terms))
         if found is None or found[0] is not terms:
             found = self._terms[id(terms)] = (terms, wire.terms_of(terms))
+        return found[1]
+
+    def _plain_terms_of(self, terms: Terms) -> bytes:
+        found = self._plain_terms.get(id(terms))
+        if found is None or found[0] is not terms:
+            found = self._plain_terms[id(terms)] = (terms, wire.plain_terms_of(terms))
         return found[1]
 
     def _principal(self, key: bytes) -> str:

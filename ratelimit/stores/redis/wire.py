@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -96,24 +97,42 @@ _cohort = msgspec.msgpack.Decoder(_Cohort).decode
 _standings = msgspec.msgpack.Decoder(list[tuple[str, str, bool, float, float, int, float]]).decode
 
 
+def plain_terms_of(terms: Terms) -> bytes:
+    """Return what of *terms* is about budgets, as the map of numbers that scripts call T."""
+    return _encode(_plain_fields(terms))
+
+
+def _plain_fields(terms: Terms) -> dict[str, object]:
+    ladder = terms.ladder
+    drains = max(max(budget.window, budget.burst / budget.refill) for budget in terms.budgets)
+    return {
+        "budgets": [(budget.name, budget.burst, budget.refill) for budget in terms.budgets], "longest": terms.longest,
+        "soft_refill": ladder.soft_refill, "hard_refill": ladder.hard_refill, "tight_burst": ladder.tight_burst,
+        "most_trust": MOST_TRUST, "drains": int(drains * 1000),
+        "passing": int((max(drains, terms.slot_seconds) + _AFTER) * 1000),
+        "slots": terms.slots, "slot_seconds": terms.slot_seconds, "slot_wait": SLOT_WAIT,
+    }
+
+
 def terms_of(terms: Terms) -> bytes:
     """Return *terms* as the map of numbers that scripts call T."""
     ladder, presumption = terms.ladder, terms.presumption
-    fields = {field: getattr(ladder, field) for field in
-              ("watch", "soft", "hard", "soft_refill", "hard_refill", "tight_burst", "ceiling", "fade")}
+    fields = _plain_fields(terms)
+    fields |= {field: getattr(ladder, field) for field in ("watch", "soft", "hard", "ceiling", "fade")}
     fields |= {field: getattr(presumption, field) for field in
                ("cleared", "young", "settled", "continuing", "trusted", "outspoken", "carried_by", "floor",
                 "guests_per_day", "guests_at_once")}
-    drains = max(max(budget.window, budget.burst / budget.refill) for budget in terms.budgets)
     return _encode(fields | {
-        "budgets": [(budget.name, budget.burst, budget.refill) for budget in terms.budgets],
         "grace": ladder.grace.total_seconds(), "cusum": ladder.form == "cusum",
         "standing_ceiling": presumption.ceiling, "hearing": presumption.hearing.total_seconds(),
-        "signals": terms.signals, "cohort_signals": terms.cohort_signals, "longest": terms.longest,
-        "most_trust": MOST_TRUST, "drains": int(drains * 1000),
-        "passing": int((max(drains, terms.slot_seconds) + _AFTER) * 1000), "cells": terms.cells,
-        "slots": terms.slots, "slot_seconds": terms.slot_seconds, "slot_wait": SLOT_WAIT,
+        "signals": terms.signals, "cohort_signals": terms.cohort_signals, "cells": terms.cells,
     })
+
+
+def spend_of(charges: Charges, *, now: float | bool, ttl: int) -> bytes:
+    """Return *charges* that ask budgets alone as their script reads them; the others as in ``charge_of``."""
+    lease = _lease(charges.lease) if charges.lease else False
+    return _encode((now, charges.costs, ttl, lease, int(charges.orders.least)))
 
 
 def charge_of(charges: Charges, *, now: float | bool, ttl: int) -> bytes:
@@ -155,9 +174,30 @@ class Answer(NamedTuple):
     payer: tuple[PrincipalProfile, int] | None
 
 
-def answer_of(reply: Sequence[bytes | None], charges: Charges) -> Answer:
+def spent_of(reply: bytes, charges: Charges) -> Answer:
+    """Return what *reply* says of charges that asked budgets alone; the profile has an account, and no more."""
+    head, a, *rest = _parts(reply, 2 if charges.payer is None else 3)
+    answer = _answer(head or b"")
+    profile, room = profile_of(a, None, now=answer.now)
+    payer = profile_of(rest[0], None, now=answer.now) if rest else None
+    admission = _admission(answer, charges, profile, None if payer is None else payer[0])
+    charged = Charged(admission=admission, profile=profile, cohorts=(), now=answer.now)
+    return Answer(charged, answer.known, (room,), payer)
+
+
+def _parts(reply: bytes, many: int) -> list[bytes | None]:
+    """Return the strings, ``None`` for one that is not there, that the scripts made one of."""
+    parts: list[bytes | None] = []
+    at = 4 * many
+    for size in struct.unpack_from(f"<{many}I", reply):
+        parts.append(reply[at : at + size - 1] if size else None)
+        at += size - 1 if size else 0
+    return parts
+
+
+def answer_of(reply: bytes, charges: Charges) -> Answer:
     """Return what *reply* says."""
-    head, y, a, t, p, b, w, f, c, r = reply[:10]
+    head, y, a, t, p, b, w, f, c, r, *blobs = _parts(reply, 10 + len(charges.cohorts))
     answer = _answer(head or b"")
     profile, room = profile_of(a, t, now=answer.now)
     profile.pieces = dict.fromkeys(_numbers(p))
@@ -165,7 +205,7 @@ def answer_of(reply: Sequence[bytes | None], charges: Charges) -> Answer:
     if w is not None and r is not None:
         sketches.unpack(profile, w, f, c, r)
     payer = None if y is None else profile_of(y, None, now=answer.now)
-    cohorts = [(None, 0) if blob is None else cohort_of(blob) for blob in reply[10:]]
+    cohorts = [(None, 0) if blob is None else cohort_of(blob) for blob in blobs]
     admission = _admission(answer, charges, profile, None if payer is None else payer[0])
     charged = Charged(admission=admission, profile=profile, cohorts=tuple([cohort for cohort, _ in cohorts]),
                       now=answer.now)

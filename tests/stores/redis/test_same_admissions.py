@@ -132,6 +132,23 @@ def test_lua_does_what_python_does(
          waits=waits)
 
 
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(mine=most(principals()), payer=most(principals()), pays=st.booleans(),
+       cohorts=st.lists(most(crowds()), min_size=len(REFS), max_size=len(REFS)),
+       costs=st.tuples(costs, costs), terms=terms, orders=orders, lease=st.sampled_from([0, 3, (1 << 63) - 1]),
+       more=st.none() | st.tuples(st.floats(-12, 5), st.floats(-12, 5)),
+       waits=st.sampled_from([0.0, 0.5, 90.0, 90_000.0]))
+def test_lua_does_what_python_does_for_budgets_alone(
+    mine: PrincipalProfile | None, payer: PrincipalProfile | None, pays: bool, cohorts: list[CohortProfile | None],
+    costs: tuple[float, float], terms: Terms, orders: Orders, lease: int, more: tuple[float, float] | None,
+    waits: float, server: Any,
+) -> None:
+    """The same where no signal is watched, whatever was learned under another policy before."""
+    play(server, mine=mine, payer=payer, pays=pays, cohorts=cohorts, named=set(), costs=costs,
+         terms=msgspec.structs.replace(terms, signals=(), cohort_signals=()), orders=orders, trusted=False, aged=False,
+         earlier=set(), lease=lease, more=more, rows=None, own=0.0, waits=waits)
+
+
 def standing_accounts(evidence: float, spent: float) -> dict[str, Any]:
     """Return one who is held in a cohort of so much evidence (log10) and so many units *spent*, and a payer."""
     mine, cohort = PrincipalProfile(NOW), CohortProfile(NOW)
@@ -162,10 +179,13 @@ def test_a_pool_that_is_not_let_go_drains_slowly_until_it_is_corrected(server: A
 def play(
     server: Any, *, mine: PrincipalProfile | None, payer: PrincipalProfile | None, pays: bool,
     cohorts: list[CohortProfile | None], named: set[int], costs: tuple[float, float], terms: Terms, trusted: bool,
-    aged: bool, earlier: set[int], lease: int, more: tuple[float, float] | None, rows: list[CohortFold], own: float,
-    waits: float, orders: Orders = NO_ORDERS,
+    aged: bool, earlier: set[int], lease: int, more: tuple[float, float] | None, rows: list[CohortFold] | None,
+    own: float, waits: float, orders: Orders = NO_ORDERS,
 ) -> Admission:
-    """Charge, adjust and learn in both, compare all there is after each step, and return the first admission."""
+    """Charge, adjust and learn in both, compare all there is after each step, and return the first admission.
+
+    Without *rows* nothing is learned.
+    """
     clock = ManualClock(NOW)
     memory = MemoryStore(clock=clock, secret=SECRET)
     charges = Charges(
@@ -199,9 +219,9 @@ def play(
                 await store.sync()
             alike(memory, client, clock.now())
             await charge()
-            for _ in range(2):
+            for _ in range(0 if rows is None else 2):
                 asked = msgspec.structs.replace(charges, now=clock.now())
-                fold = folded(asked, [row for number, row in enumerate(rows) if number in named], own)
+                fold = folded(asked, [row for number, row in enumerate(rows or ()) if number in named], own)
                 memory.fold(fold)
                 store.fold(fold)
                 await store.sync()

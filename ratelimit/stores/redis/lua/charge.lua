@@ -218,4 +218,4 @@ local reply = {
   payers, kept[1], kept[2], kept[3], kept[4], kept[5], kept[6], kept[7], kept[8],
 }
 for i = 1, #C.cohorts do reply[10 + i] = blobs[i] or false end
-return reply
+return framed(10 + #C.cohorts, reply)
