@@ -66,7 +66,7 @@ def admit(
     terms = charges.terms
     shown = tier_of(mine, terms, terms.signals, now)
     own_tier = tier = max(shown, charges.orders.least)
-    continues = bool(charges.earlier) and not mine.pieces.keys().isdisjoint(charges.earlier)
+    continues = bool(charges.earlier) and not set(charges.earlier).isdisjoint(mine.pieces)
     seats, shares = [], []
     for ref, cohort in zip(charges.cohorts, cohorts, strict=True):
         seat = _seat(charges, mine, ref, cohort, continues=continues, now=now)

@@ -259,7 +259,7 @@ class Engine:
         return _digest(self._secret, b"%d %s %s %s" % (len(body), told, body[:_END], body[-_END:]))
 
     def _news(
-        self, prompt: Prompt, known: dict[int, None], pieces: dict[int, None], payload: int | None = None
+        self, prompt: Prompt, known: tuple[int, ...], pieces: dict[int, None], payload: int | None = None
     ) -> tuple[str, int]:
         """Return what is new in *prompt*, and its digest.
 

@@ -120,8 +120,8 @@ class PrincipalProfile(Account):
         self.folds = 0
         self.standings: dict[bytes, Standing] = {}
         self.prior = (0.0, 0.0)
-        self.bodies: list[int] = []
-        self.pieces: dict[int, None] = {}
+        self.bodies: tuple[int, ...] = ()
+        self.pieces: tuple[int, ...] = ()
 
     @property
     def learned(self) -> bool:
@@ -158,12 +158,9 @@ class PrincipalProfile(Account):
 
     def remember(self, body: int, pieces: Iterable[int]) -> None:
         """Remember the digests of a *body*, by which a retry is known, and of the *pieces* that were new in it."""
-        self.bodies.append(body)
-        if len(self.bodies) > RECENT_BODIES:
-            del self.bodies[0]
-        self.pieces.update(dict.fromkeys(pieces))
-        while len(self.pieces) > RECENT_PIECES:
-            del self.pieces[next(iter(self.pieces))]
+        self.bodies = (*self.bodies[1 - RECENT_BODIES :], body)
+        new = [piece for piece in pieces if piece not in self.pieces]
+        self.pieces = (*self.pieces, *new)[-RECENT_PIECES:]
 
     def stand(self, ref: CohortRef) -> Standing:
         """Return the standing in *ref*, or what a newcomer there begins with, and mark it as the last seen."""

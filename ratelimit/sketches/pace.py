@@ -28,13 +28,22 @@ class Pace:
     began_at  the first prompt, Unix seconds; infinite before.
     """
 
-    __slots__ = ("_at", "_per_day", "began_at", "hour")
+    __slots__ = ("_at", "_number", "_per_day", "_prompts", "_repeats", "began_at")
 
     def __init__(self) -> None:
         self._at = 0.0
         self._per_day = 0.0
         self.began_at = math.inf
-        self.hour = Hour(-1, 0, 0)
+        self._number, self._prompts, self._repeats = -1, 0, 0
+
+    @property
+    def hour(self) -> Hour:
+        """The current clock hour, as far as it went."""
+        return Hour(self._number, self._prompts, self._repeats)
+
+    @hour.setter
+    def hour(self, hour: Hour) -> None:
+        self._number, self._prompts, self._repeats = hour
 
     def per_day(self, now: float) -> float:
         """Return prompts a day at *now* (Unix seconds), 0 or more."""
@@ -54,8 +63,10 @@ class Pace:
         self.began_at = min(self.began_at, now)
         self._at = max(self._at, now)
         number = hour_of(now)
-        before = self.hour if self.hour.number == number else Hour(number, 0, 0)
-        self.hour = Hour(number, before.prompts + 1, before.repeats + repeats)
+        if number != self._number:
+            self._number, self._prompts, self._repeats = number, 0, 0
+        self._prompts += 1
+        self._repeats += repeats
 
 
 def hour_of(now: float) -> int:

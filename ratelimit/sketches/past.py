@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: Prompts of its own that a principal's profile holds: the latest.
 OWN_PAST = 8
 
+# Places that a principal's profile has at first; they are doubled as they fill.
+_AT_FIRST = 2
+
 #: Prompts that a cohort's profile holds, of all its uncleared members together: a random sample of the recent ones.
 COHORT_PAST = 64
 
@@ -28,13 +31,13 @@ NOWHERE = Nearest(0.0, 0.0)
 
 
 class OwnPast:
-    """The latest fingerprints of one principal; half a kilobyte."""
+    """The latest fingerprints of one principal; half a kilobyte, of most much less: they ask once, or twice."""
 
     __slots__ = ("_scales", "_words", "prompts")
 
     def __init__(self) -> None:
-        self._words: NDArray[np.uint16] = np.zeros((OWN_PAST, FINGERPRINT_WORDS), np.uint16)
-        self._scales: NDArray[np.float32] = np.zeros(OWN_PAST, np.float32)
+        self._words: NDArray[np.uint16] = np.zeros((_AT_FIRST, FINGERPRINT_WORDS), np.uint16)
+        self._scales: NDArray[np.float32] = np.zeros(_AT_FIRST, np.float32)
         self.prompts = 0
 
     def __len__(self) -> int:
@@ -46,7 +49,10 @@ class OwnPast:
 
     def learn(self, fingerprint: Fingerprint) -> None:
         """Keep *fingerprint* in place of the oldest."""
-        at = self.prompts % OWN_PAST
+        at, room = self.prompts % OWN_PAST, len(self._scales)
+        if at >= room:
+            self._words = np.concatenate((self._words, np.zeros_like(self._words)))
+            self._scales = np.concatenate((self._scales, np.zeros_like(self._scales)))
         self._words[at] = fingerprint.words
         self._scales[at] = fingerprint.scale
         self.prompts += 1

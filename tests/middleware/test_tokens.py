@@ -162,12 +162,12 @@ async def test_an_unauthenticated_request_changes_nobodys_profile(guard: Make, r
     guarded = guard(app, Policy(budgets=POLICY.budgets))
     before = await spend(guarded)
     ((_, account),) = guarded.store._principals
-    learned = (account.folds, list(account.bodies), dict(account.wealth), dict(account.pieces))
+    learned = (account.folds, account.bodies, dict(account.wealth), account.pieces)
     app.status = 401
     after = await spend(guarded)
 
     assert after == before
-    assert (account.folds, list(account.bodies), dict(account.wealth), dict(account.pieces)) == learned
+    assert (account.folds, account.bodies, dict(account.wealth), account.pieces) == learned
 
 
 async def test_a_packed_response_leaves_the_estimate(guard: Make, recorder: Make) -> None:

@@ -30,7 +30,7 @@ def test_the_shipped_ones_pass(signal: Any) -> None:
 
 def meddling(features: Any, own: Any) -> float:
     """Forget what was sent."""
-    own.pieces.clear()
+    own.pieces = ()
     own.folds += 1
     return 0.0
 

@@ -66,7 +66,8 @@ def pack(profile: PrincipalProfile) -> dict[str, bytes]:
     if words is None or past is None or pace is None:
         return {}
     ring = np.zeros(OWN_PAST, _ENTRY)
-    ring["words"], ring["scale"] = past._words, past._scales  # noqa: SLF001 (this file)
+    many = len(past._scales)  # noqa: SLF001 (this file)
+    ring["words"][:many], ring["scale"][:many] = past._words, past._scales  # noqa: SLF001 (this file)
     fields = {
         "w": _COUNT.pack(words.prompts) + words.counts.tobytes(),
         "f": _COUNT.pack(past.prompts) + ring.tobytes(),

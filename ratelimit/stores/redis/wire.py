@@ -200,8 +200,8 @@ def answer_of(reply: bytes, charges: Charges) -> Answer:
     head, y, a, t, p, b, w, f, c, r, *blobs = _parts(reply, 10 + len(charges.cohorts))
     answer = _answer(head or b"")
     profile, room = profile_of(a, t, now=answer.now)
-    profile.pieces = dict.fromkeys(_numbers(p))
-    profile.bodies = list(_numbers(b))
+    profile.pieces = tuple(_numbers(p))
+    profile.bodies = tuple(_numbers(b))
     if w is not None and r is not None:
         sketches.unpack(profile, w, f, c, r)
     payer = None if y is None else profile_of(y, None, now=answer.now)

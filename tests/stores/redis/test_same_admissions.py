@@ -65,7 +65,7 @@ def principals(draw: st.DrawFn) -> PrincipalProfile:
     mine.at = draw(st.sampled_from([mine.at, NOW - 4000 * 86_400.0]))  # unanswered for so long, some are heard
     mine.held_at = draw(st.sampled_from([None, 0.3, 1.2]))
     mine.prior = draw(st.sampled_from([(0.0, 0.0), (1.0, 2.0), (3.0, 4.0)]))
-    mine.pieces = dict.fromkeys(draw(st.sets(st.integers(0, 5), max_size=2)))
+    mine.pieces = tuple(draw(st.sets(st.integers(0, 5), max_size=2)))
     mine.slots = draw(st.none() | st.dictionaries(st.integers(1, 4), times, max_size=3))
     for ref in sorted(draw(st.sets(st.sampled_from(range(len(REFS))), min_size=2) | st.just(set()))):
         careful, typical, drawn = draw(standings), draw(standings), draw(st.integers(0, 3))
