@@ -38,7 +38,8 @@ def canonical(names: Iterable[str], values: Collection[Raw]) -> str:
     'model="m"\nstop=["a","b"]'
     """
     lines = []
-    for name, raw in compress(zip(names, values, strict=True), values):  # most are absent, and so false
+    # Most are absent, and so false.
+    for name, raw in zip(compress(names, values), filter(None, values), strict=True):
         value = bytes(raw)
         if value != b"null":
             short = len(value) <= LONGEST and value[0] not in b"{["
