@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import gc
 import json
+import logging
 import statistics
 import sys
 import time
@@ -153,6 +154,7 @@ def fastapi_limiter_app(quota: int) -> Any:
 
 def fastapi_guard_app(quota: int) -> Any:
     """Return a FastAPI application of one route behind fastapi-guard, which only limits rates, by address."""
+    logging.getLogger("guard_core").setLevel(logging.ERROR)  # else it writes a line for each refusal
     app = fastapi_app()
     config = SecurityConfig(enable_redis=False, enable_penetration_detection=False, enable_ip_banning=False,
                             rate_limit=quota, rate_limit_window=3600)
