@@ -10,8 +10,6 @@ more than it must.
 
 from __future__ import annotations
 
-import logging
-import math
 from functools import partial
 from hashlib import blake2b, sha256
 from random import Random
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ratelimit.charges import NO_ORDERS, BudgetTerms, Charges, Orders, Terms
+from ratelimit.charges import NO_ORDERS, Charges, Orders
 from ratelimit.decision import Decision, Tier
 from ratelimit.ledger import evidence_by_signal
 from ratelimit.observation import NO_CAUTION, CohortRef, Features
@@ -29,6 +27,7 @@ from ratelimit.refusals import Refusals
 from ratelimit.seating import Seating
 from ratelimit.sketches import NOWHERE, Lens, Lexicon, WordIds
 from ratelimit.stores import Charged, Fold
+from ratelimit.terms import cost_of, terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +48,6 @@ RERUN = 0.95
 _LONG, _END = 1 << 14, 1 << 11
 
 _64_BITS = (1 << 64) - 1
-
-_log = logging.getLogger("ratelimit")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -80,7 +77,7 @@ class Engine:
         self._words = WordIds(secret)
         self._pieces = Once(self._digest)  # system texts and earlier turns are sent again and again
         self._lens = Lens()
-        self._terms = {policy.name: _terms(policy) for policy in policies}
+        self._terms = {policy.name: terms_of(policy) for policy in policies}
         self._keys = {policy.name: Once(partial(keyed, secret, f"{policy.name}\x1fprincipal")) for policy in policies}
         self._rules = {
             policy.name: [(rule, Once(partial(_ref, secret, policy.name, rule))) for rule in policy.cohorts]
@@ -310,7 +307,7 @@ class Engine:
         costs = self._costs[policy.name]
         if costs is not None and (request.single or request.reading.count == 1):
             return costs
-        return tuple([_cost(budget.cost, request) for budget in policy.budgets])
+        return tuple([cost_of(budget.cost, request) for budget in policy.budgets])
 
     def _cohorts(
         self, policy: Policy, request: Request, principal: Principal
@@ -352,38 +349,3 @@ def _digest(secret: bytes, data: bytes) -> int:
 def _observed(prompts: Sequence[Prompt], digest: int) -> Sequence[Prompt]:
     """Return *prompts*, or of too many a draw by the *digest*, which is keyed: nobody can foretell where we look."""
     return prompts if len(prompts) <= MOST_PROMPTS else Random(digest).sample(prompts, MOST_PROMPTS)
-
-
-def _terms(policy: Policy) -> Terms:
-    budgets = tuple(
-        BudgetTerms(name=budget.name, quota=budget.quota, window=budget.window.total_seconds(),
-                    burst=float(budget.burst), refill=budget.refill)
-        for budget in policy.budgets
-    )
-    return Terms(
-        budgets=budgets,
-        ladder=policy.ladder,
-        presumption=policy.presumption,
-        signals=tuple(signal.name for signal in policy.signals),
-        cohort_signals=tuple(signal.name for signal in policy.cohort_signals),
-        cells=any(getattr(signal, "counts_cells", False) for signal in policy.signals),
-        longest=max(budget.window for budget in budgets),
-        slots=0 if policy.concurrency is None else policy.concurrency.most,
-        slot_seconds=0.0 if policy.concurrency is None else policy.concurrency.slot.total_seconds(),
-    )
-
-
-def _cost(cost: object, request: Request) -> float:
-    if not callable(cost):
-        return float(cost) * request.reading.count  # type: ignore[arg-type]  # a number: Budget made sure of it
-    try:
-        value = float(cost(request))
-    except Exception:  # noqa: BLE001 (a user's function raises anything; it is logged whole)
-        _log.exception("a budget's cost function raised; the request is charged 1 unit")
-        return 1.0
-    if not math.isfinite(value) or value < 0:
-        _log.error("a budget's cost function gave %r for %r; the request is charged 1 unit", value, request)
-        return 1.0
-    return value
-
-

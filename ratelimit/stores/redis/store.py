@@ -18,9 +18,10 @@ from ratelimit.stores.redis import wire
 from ratelimit.stores.redis.arguments import client_of, problems
 from ratelimit.stores.redis.backlog import Backlog
 from ratelimit.stores.redis.breaker import Breaker
+from ratelimit.stores.redis.calls import Calls
 from ratelimit.stores.redis.clock import ServerClock
-from ratelimit.stores.redis.line import FAILURES, Call, Line, call
-from ratelimit.stores.redis.news import apply, news_of
+from ratelimit.stores.redis.line import FAILURES, Line
+from ratelimit.stores.redis.news import apply
 from ratelimit.stores.redis.owed import Owed
 from ratelimit.stores.redis.replica import Replica
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis, RedisCluster
 
-    from ratelimit.charges import Charges, Terms
+    from ratelimit.charges import Charges
     from ratelimit.sketches import Lexicon
     from ratelimit.stores.base import Charged, Fold
 
@@ -90,18 +91,13 @@ class RedisStore:
         self._server_clock = ServerClock(clock or SystemClock())
         self.clock: Clock = clock or self._server_clock
         self._replica = Replica(principals=principals, cohorts=cohorts, ttl=ttl, clock=self.clock, secret=secret)
-        self._ttl, self._staleness = int(ttl.total_seconds() * 1000), staleness.total_seconds()
-        self._remembered = remembered
-        # One slot in a cluster: what is charged together has to lie together.
-        self._prefix = f"{{{prefix}}}:"
-        self._tight, self._log_key = self._prefix + "tight", self._prefix + "log"
+        self._staleness = staleness.total_seconds()
+        self._calls = Calls(prefix, ttl=int(ttl.total_seconds() * 1000), given=self._given, remembered=remembered)
         self._backlog = Backlog(most=backlog, timeout=max(1.0, self._timeout))
         self._breaker = Breaker()
         self._asked, self._failures, self._seconds = 0, 0, 0.0
         self._granted = self._told = 0  # charges that were granted here alone, and how many of them the server knows of
         self._worker = secrets.token_bytes(8)
-        self._terms: dict[int, tuple[Terms, bytes]] = {}
-        self._plain_terms: dict[int, tuple[Terms, bytes]] = {}
         self._owed = Owed(most=backlog)
         self._read_to, self._read_at = "0-0", -1e9
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -111,7 +107,7 @@ class RedisStore:
 
     def __repr__(self) -> str:
         state = "" if self._breaker.closed else ", away"
-        return f"RedisStore({self._prefix!r}{state}, backlog={len(self._backlog)})"
+        return f"RedisStore({self._calls.prefix!r}{state}, backlog={len(self._backlog)})"
 
     @property
     def lexicon(self) -> Lexicon:
@@ -136,7 +132,7 @@ class RedisStore:
             self._seconds += time() - began
             return await self._alone(charges, None)
         try:
-            reply = await line.ask(self._call_of(charges), by=began + self._timeout)
+            reply = await line.ask(self._calls.charge(charges), by=began + self._timeout)
         except FAILURES as error:
             self._failures += 1
             self._failed(error)
@@ -157,10 +153,7 @@ class RedisStore:
         if not self._breaker.closed:
             self._replica.fold(fold)
         worker = b"" if self._breaker.closed else self._worker  # what was learned here is not learned from the log too
-        keys = [self._principal(fold.principal), self._tight, self._log_key]
-        keys += [self._cohort(row.ref.key) for row in fold.cohorts]
-        self._later(call("fold", keys, self._terms_of(fold.charges.terms), wire.fold_of(fold, ttl=self._ttl),
-                         news_of(fold, worker), self._remembered))
+        self._later(self._calls.fold(fold, worker=worker))
 
     def adjust(self, adjustment: Adjustment) -> None:
         """Correct what was charged and give a slot back, soon; what is owed to one principal is added up meanwhile."""
@@ -207,18 +200,6 @@ class RedisStore:
         if self._line is line:
             self._line = None
 
-    def _call_of(self, charges: Charges) -> Call:
-        """Return the call that makes *charges*."""
-        keys = [self._principal(charges.principal)]
-        payers = [] if charges.payer is None else [self._principal(charges.payer)]
-        now, terms = charges.now if self._given else False, charges.terms
-        if charges.plain:
-            return call("spend", keys + payers, self._plain_terms_of(terms),
-                        wire.spend_of(charges, now=now, ttl=self._ttl))
-        keys += [self._tight, *payers, *[self._cohort(ref.key) for ref in charges.cohorts]]
-        return call("charge", keys, self._terms_of(terms), wire.charge_of(charges, now=now, ttl=self._ttl),
-                    self._cohort(b""))
-
     def _answered(self, charges: Charges, reply: bytes) -> Charged:
         answer = wire.spent_of(reply, charges) if charges.plain else wire.answer_of(reply, charges)
         if not self._given:
@@ -250,18 +231,16 @@ class RedisStore:
 
     def _bring_back(self, charges: Charges, charged: Charged, *, known: bool) -> None:
         """Give the server what it lost, by eviction or a restart, and this worker still knows."""
-        terms, now = self._terms_of(charges.terms), charged.now
+        terms, now = charges.terms, charged.now
         if not known:
             mine, room = self._replica.principal_of(charges.principal, now)
             if mine is not None and (mine.learned or mine.spent_until > now):
-                account, fields = wire.principal_fields(mine, room)
-                self._later(call("merge", [self._principal(charges.principal)], terms, account, self._ttl, *fields))
+                self._later(self._calls.merge_principal(charges.principal, mine, room, terms))
         for ref, cohort in zip(charges.cohorts, charged.cohorts, strict=True):
             if cohort is None:
                 kept, room = self._replica.cohort_of(ref.key, now)
                 if kept is not None and kept.members:
-                    self._later(call("merge", [self._cohort(ref.key), self._tight], terms,
-                                     wire.cohort_blob(kept, room), self._ttl))
+                    self._later(self._calls.merge_cohort(ref, kept, room, terms))
 
     async def _tells(self) -> bool:
         """Let the server know what was granted here before it is asked for more; say whether it does, in time.
@@ -285,16 +264,8 @@ class RedisStore:
     def _hand_in(self) -> None:
         """Turn what is owed into calls."""
         for owed in self._owed.take():
-            charges = owed.charges
-            accounts = dict.fromkeys(filter(None, (charges.principal, charges.payer)))
-            mine, room = self._replica.principal_of(charges.principal, owed.now)
-            known: list[bytes | str] = []
-            if owed.alone and mine is not None:
-                account, fields = wire.principal_fields(mine, room)
-                known = [account, *fields]
-            self._backlog.add(owed.call(
-                [self._principal(key) for key in accounts], [self._cohort(key) for key in owed.pools],
-                self._terms_of(charges.terms), given=self._given, ttl=self._ttl, known=known))
+            mine, room = self._replica.principal_of(owed.charges.principal, owed.now)
+            self._backlog.add(self._calls.adjust(owed, mine, room))
 
     def _later(self, wanted: Any) -> None:
         self._backlog.add(wanted)
@@ -328,7 +299,7 @@ class RedisStore:
         """Follow the log to its end."""
         while True:
             since = self._read_to
-            page = await line.client.xrange(self._log_key, min=f"({since}", count=_PAGE)
+            page = await line.client.xrange(self._calls.log, min=f"({since}", count=_PAGE)
             if self._read_to != since:  # another read these meanwhile
                 continue
             for entry, fields in page:
@@ -346,7 +317,7 @@ class RedisStore:
         try:
             async with asyncio.timeout(self._timeout):
                 # A write: a replica that is no master yet must not pass.
-                await line.client.set(self._prefix + "probe", b"1", px=1000)
+                await line.client.set(self._calls.prefix + "probe", b"1", px=1000)
         except FAILURES as error:
             self._failed(error)
             return
@@ -367,7 +338,7 @@ class RedisStore:
             self._timer = None
             self._loop, self._line = loop, Line(client_of(self._at, self._timeout))
             # Drawn here and not when it is made: a process may fork in between.
-            self._backlog.number_under(f"{self._prefix}w:{secrets.token_hex(8)}")
+            self._backlog.number_under(f"{self._calls.prefix}w:{secrets.token_hex(8)}")
         return self._line
 
     def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
@@ -377,21 +348,3 @@ class RedisStore:
             work.close()
             return
         self._tasks[name] = asyncio.get_running_loop().create_task(work)
-
-    def _terms_of(self, terms: Terms) -> bytes:
-        found = self._terms.get(id(terms))
-        if found is None or found[0] is not terms:
-            found = self._terms[id(terms)] = (terms, wire.terms_of(terms))
-        return found[1]
-
-    def _plain_terms_of(self, terms: Terms) -> bytes:
-        found = self._plain_terms.get(id(terms))
-        if found is None or found[0] is not terms:
-            found = self._plain_terms[id(terms)] = (terms, wire.plain_terms_of(terms))
-        return found[1]
-
-    def _principal(self, key: bytes) -> str:
-        return f"{self._prefix}p:{key.hex()}"
-
-    def _cohort(self, key: bytes) -> str:
-        return f"{self._prefix}c:{key.hex()}"

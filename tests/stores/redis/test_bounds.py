@@ -149,7 +149,7 @@ async def test_a_full_server_lets_passers_by_go_first(
             if client.info("stats")["evicted_keys"] > 1000:
                 break
         evicted = client.info("stats")["evicted_keys"]
-        kept = client.exists(side.store._principal(plan.charges.principal))
+        kept = client.exists(side.store._calls.principal(plan.charges.principal))
 
     assert evicted > 1000
     assert kept == 1
@@ -179,7 +179,7 @@ async def test_the_tightened_are_the_last_to_go(
                 if client.info("stats")["evicted_keys"] > 400:
                     break
         assert client.info("stats")["evicted_keys"] > 400
-        kept = [sum(client.exists(side.store._principal(side.engine.key_of(POLICY, who))) for who in some)
+        kept = [sum(client.exists(side.store._calls.principal(side.engine.key_of(POLICY, who))) for who in some)
                 for some in (known, tight)]
 
     assert kept[0] < 100
@@ -196,7 +196,7 @@ async def test_who_was_evicted_is_tight_again(
     await side.store.sync()
     before = [await side(who, write.harvest()) for _ in range(8)]
     with server.client as client:
-        assert client.delete(side.store._principal(side.engine.key_of(POLICY, who))) == 1
+        assert client.delete(side.store._calls.principal(side.engine.key_of(POLICY, who))) == 1
     after = []
     for _ in range(8):
         after.append(await side(who, write.harvest()))

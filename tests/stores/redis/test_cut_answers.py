@@ -139,7 +139,7 @@ async def test_what_was_learned_counts_once(
         other.fold(learned(charges, number))
     await other.sync()
     with server.client as client:
-        account, log = client.hget(store._principal(ANN), "a"), client.xlen(store._log_key)
+        account, log = client.hget(store._calls.principal(ANN), "a"), client.xlen(store._calls.log)
     mine, _ = wire.profile_of(account, None, now=clock.now())
 
     assert proxy.cuts == 1
