@@ -152,6 +152,46 @@ def test_the_numbers_of_a_policy() -> None:
     assert not Desk(replace(POLICY, signals=(), cohort_signals=())).plan(ANN, text("hi")).charges.terms.watches
 
 
+def test_what_a_request_of_budgets_alone_is_charged() -> None:
+    """Who it is, who pays and what it costs; nothing of its trust, of its cohorts or of what was said before."""
+    policy = replace(POLICY, name="plain", signals=(), cohort_signals=(), cohorts=(), on_store_error="open",
+                     concurrency=Concurrency(most=3))
+    desk, user = Desk(policy), Principal(id="user", payer="firm", verified=True, links={"network": "as1"})
+    plan = desk.plan(user, text("last", earlier=("first",)), text("more"), body=b"all", lease=77,
+                     orders=Orders(least=Tier.SOFT))
+    charges = plan.charges
+
+    assert charges.principal == keyed(SECRET, "plain\x1fprincipal", "user")
+    assert charges.payer == keyed(SECRET, "plain\x1fprincipal", "firm")
+    assert (charges.costs, charges.now, charges.lease) == ((2.0,), NOW, 77)
+    assert (charges.orders, charges.on_store_error) == (Orders(least=Tier.SOFT), "open")
+    assert (charges.cohorts, charges.earlier, charges.trusted, charges.aged) == ((), (), False, False)
+    assert charges.held_at == policy.presumption.unknown
+    assert charges.terms.slots == 3
+    assert charges.plain
+    assert (plan.trust, plan.shares, plan.body, plan.policy, plan.request.reading.count) == (0.0, (), b"all", policy, 2)
+    assert desk.plan(ANN, text("x")).charges.payer is None
+    assert not Desk().plan(ANN, text("x")).charges.plain
+
+
+@pytest.mark.parametrize("watched", [{"signals": (Wander(),)}, {"cohort_signals": (Affinity(),)},
+                                     {"cohorts": (ByLink(),)}])
+def test_whose_trust_counts_is_looked_at(watched: dict[str, Any]) -> None:
+    """Under any policy that has signals or cohorts; under no other a refusal hangs on it."""
+    tight = replace(POLICY, budgets=(Budget(name="requests", quota=1, window=HOUR, burst=1),), signals=(),
+                    cohort_signals=(), cohorts=())
+    known = replace(ANN, verified=True)
+    desk, plain = Desk(replace(tight, **watched)), Desk(tight)
+    for one in (desk, plain):
+        one.settled(one.plan(ANN, text("one")))
+        assert one.settled(one.plan(ANN, text("two")))[0].refused
+
+    assert desk.plan(known, text("x")).charges.trusted
+    assert desk.recall(ANN, text("x")) is not None
+    assert desk.recall(known, text("x")) is None
+    assert plain.recall(known, text("x")) is not None
+
+
 @pytest.mark.parametrize(("trust", "trusted"), [(0.5, True), (0.6, True), (0.49, False)])
 def test_trust_from_a_threshold_on(trust: float, *, trusted: bool) -> None:
     """At it, and above; a refusal that stood before does not stand for one that is trusted since."""

@@ -42,6 +42,7 @@ TESTS = {
     "ratelimit.gcra": ["tests/test_gcra.py", "ratelimit/gcra.py"],
     "ratelimit.evidence": ["tests/test_evidence.py", "tests/test_values.py", "ratelimit/evidence.py"],
     "ratelimit.engine": ["tests/test_engine.py", "tests/test_batches.py", "tests/test_cohorts.py", "tests/laws"],
+    "ratelimit.terms": ["tests/test_engine.py", "tests/test_batches.py"],
     "ratelimit.signals.affinity": ["tests/test_signal_prices.py", "tests/test_signals.py"],
     "ratelimit.signals.coverage": ["tests/test_signal_prices.py", "tests/test_signals.py"],
     "ratelimit.signals.stamina": ["tests/test_signal_prices.py", "tests/test_signals.py"],
