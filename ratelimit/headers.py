@@ -15,7 +15,7 @@ from ratelimit.budget import CONCURRENCY
 from ratelimit.gcra import SLACK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from ratelimit.budget import Budget, Concurrency
     from ratelimit.decision import Decision, Remaining
@@ -86,14 +86,14 @@ def policy_field(budgets: Iterable[Budget], concurrency: Concurrency | None = No
     return b", ".join(rows)
 
 
-def remaining_field(decision: Decision, disclose: Disclosure) -> bytes:
-    """Return the value of ``RateLimit``; empty if nothing was charged.
+def remaining_field(decision: Decision, disclose: Disclosure, refusing: Collection[str] | None = None) -> bytes:
+    """Return the value of ``RateLimit``; empty if nothing was charged. *refusing*: ``violated``, if that is known.
 
     A budget that refused has nothing left until the time that ``Retry-After`` names. Of the others, ``full`` tells what
     is left and when there will be more; ``coarse`` rounds down to a power of two and names no time, so that it takes a
     refusal to measure the refill, and thereby the tier.
     """
-    empty = violated(decision) if math.isfinite(decision.retry_after) else ()
+    empty = () if decision.retry_after == math.inf else violated(decision) if refusing is None else refusing
     rows = [_item(row, disclose, wait_of(decision) if row.budget in empty else None) for row in decision.remaining]
     if decision.slots is not None:
         again = b";t=%d" % seconds(wait_of(decision)) if CONCURRENCY in empty else b""
@@ -108,11 +108,12 @@ def violated(decision: Decision) -> tuple[str, ...]:
     """
     if not decision.refused:
         return ()
-    reasons = {reason.name for reason in decision.reasons}
-    names = tuple(row.budget for row in decision.remaining)
+    reasons = [reason.name for reason in decision.reasons]
+    names = [row.budget for row in decision.remaining]
+    found = [name for name in names if name in reasons]
     if CONCURRENCY in reasons and decision.slots is not None:
-        return (*[name for name in names if name in reasons], CONCURRENCY)
-    return tuple(name for name in names if name in reasons) or names
+        found.append(CONCURRENCY)
+    return tuple(found or names)
 
 
 def _item(row: Remaining, disclose: Disclosure, wait: float | None) -> bytes:

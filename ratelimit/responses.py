@@ -18,7 +18,7 @@ from ratelimit.headers import Header, policy_field, remaining_field, retry_heade
 from ratelimit.prompt import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from ratelimit.dialects import Dialect
     from ratelimit.policy import Policy
@@ -52,9 +52,10 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def refusal_reply(decision: Decision, policy: Policy, dialect: Dialect, accept: str, call: str = "") -> Reply:
     """Return the 429 for a *decision* whose budgets said no."""
-    wait, behavioural = wait_of(decision), decision.behavioural
-    headers = [*retry_headers(wait, behavioural=behavioural), *budget_headers(decision, policy)]
-    return reply(_refusal(decision, policy, wait, behavioural=behavioural), dialect, accept, headers, call)
+    wait, behavioural, refusing = wait_of(decision), decision.behavioural, violated(decision)
+    headers = [*retry_headers(wait, behavioural=behavioural), *budget_headers(decision, policy, refusing)]
+    refusal = _refusal(decision, policy, wait, refusing, behavioural=behavioural)
+    return reply(refusal, dialect, accept, headers, call)
 
 
 def unreadable_reply(reason: Reason, dialect: Dialect, accept: str, call: str = "") -> Reply:
@@ -107,13 +108,16 @@ def reply(
     )
 
 
-def budget_headers(decision: Decision, policy: Policy) -> list[Header]:
-    """Return ``RateLimit-Policy`` and ``RateLimit``, as far as *policy* discloses them; none if nothing was charged."""
+def budget_headers(decision: Decision, policy: Policy, refusing: Collection[str] | None = None) -> list[Header]:
+    """Return ``RateLimit-Policy`` and ``RateLimit``, as far as *policy* discloses them; none if nothing was charged.
+
+    *refusing*: the budgets that refused, if they are known.
+    """
     if policy.disclose == "none" or not decision.remaining:
         return []
     return [
         (b"ratelimit-policy", _configured(policy)),
-        (b"ratelimit", remaining_field(decision, policy.disclose)),
+        (b"ratelimit", remaining_field(decision, policy.disclose, refusing)),
     ]
 
 
@@ -161,14 +165,16 @@ def _weight(value: str) -> float:
     return weight if 0.0 <= weight <= 1.0 else 0.0  # not a weight, nor is nan
 
 
-def _refusal(decision: Decision, policy: Policy, wait: float, *, behavioural: bool) -> Refusal:
+def _refusal(
+    decision: Decision, policy: Policy, wait: float, refusing: tuple[str, ...], *, behavioural: bool
+) -> Refusal:
     return Refusal(
         status=429,
         code="abnormal_usage_detected" if behavioural else "rate_limit_exceeded",
         title="Abnormal Usage Detected" if behavioural else "Quota Exceeded",
         message=" ".join([*_message(decision, wait, behavioural=behavioural), *_disclosed(decision, policy)]),
         type=_TYPES + ("abnormal-usage-detected" if behavioural else "quota-exceeded"),
-        violated=violated(decision),
+        violated=refusing,
         retry_after=wait,
     )
 
