@@ -19,7 +19,9 @@ import statistics
 import subprocess
 import sys
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -41,20 +43,25 @@ def guarded(policies: Policy | list[Policy] | None = None, *, store: MemoryStore
                                store=store or MemoryStore(principals=2_000_000, cohorts=1_000_000))
 
 
-def requests(words: Words, many: int, who: int) -> Iterator[tuple[int, bytes]]:
+@cache
+def texts() -> list[bytes]:
+    """Return the bodies that there are to draw from."""
+    words = Words(2)
+    return [words.body(1000, number) for number in range(_TEXTS)]
+
+
+def requests(rng: Random, many: int, who: int) -> Iterator[tuple[int, bytes]]:
     """Yield *many* requests, of *who* principals in turn."""
-    texts = [words.body(1000, number) for number in range(_TEXTS)]
     for number in range(many):
-        yield number % who, texts[words.rng.randrange(_TEXTS)]
+        yield number % who, texts()[rng.randrange(_TEXTS)]
 
 
 async def compared(apps: dict[int, Any], principals: dict[int, int], rounds: int) -> dict[int, float]:
     """Return the median of microseconds of a request, by what differs; over the bare application."""
-    words, took = Words(2), dict[int, list[float]]()
-    texts = [words.body(1000, number) for number in range(_TEXTS)]
+    rng, took = Random(2), dict[int, list[float]]()
     base = []
     for _ in range(rounds):
-        some = [(words.rng.randrange(10**9), words.rng.choice(texts)) for _ in range(_BATCH)]
+        some = [(rng.randrange(10**9), rng.choice(texts())) for _ in range(_BATCH)]
         base.append(await drive(bare, some))
         for key, app in apps.items():
             gc.collect(0)
@@ -104,8 +111,8 @@ async def by_policies(numbers: list[int], rounds: int) -> dict[int, float]:
 
 async def drive_all(app: Any, many: int, who: int) -> None:
     """Send *many* requests, a few at a time: the requests themselves are not to stay in memory."""
-    words, some = Words(3), list[tuple[int, bytes]]()
-    for one in requests(words, many, who):
+    rng, some = Random(3), list[tuple[int, bytes]]()
+    for one in requests(rng, many, who):
         some.append(one)
         if len(some) == 1000:
             await drive(app, some)

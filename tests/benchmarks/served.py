@@ -66,7 +66,7 @@ def started(name: str, closing: ExitStack) -> int:
     process = subprocess.Popen([sys.executable, __file__, "--serve", name, str(port)])
     closing.callback(process.wait, 10)
     closing.callback(process.terminate)
-    for _ in range(200):
+    for _ in range(1200):
         with socket.socket() as tried:
             if tried.connect_ex(("127.0.0.1", port)) == 0:
                 return port

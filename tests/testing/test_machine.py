@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import Phase, settings
 
 from ratelimit import Budget, Concurrency, Policy
 from ratelimit.stores.redis import RedisStore
@@ -49,6 +50,8 @@ def test_it_finds_a_store_that_is_too_generous(store: Any) -> None:
         return store(clock=clock, secret=secret, principals=2)
 
     machine = policy_machine(FEW, store=made, examples=60, steps=12)
+    # That it is found is enough here.
+    machine.TestCase.settings = settings(machine.TestCase.settings, phases=(Phase.generate,))
     with pytest.raises(AssertionError, match="was granted a request that its base budget 'requests' refuses"):
         run(machine)
 
