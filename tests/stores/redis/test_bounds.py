@@ -73,7 +73,7 @@ async def test_bytes_and_life(
 
 async def test_a_charge_is_one_round_trip(server: Any, stores: Callable[..., Any]) -> None:
     """So many charges are so many scripts run, one at a time; of those that come together all are one pipeline."""
-    side = Side(stores(server.url))
+    side = Side(stores(server.url, timeout=PATIENT))
     await side(Principal(id="a"), "hello")
     await side.store.sync()
     with server.client as client:
@@ -92,7 +92,7 @@ async def test_calls_of_one_turn_travel_together(
     server: Any, stores: Callable[..., Any]
 ) -> None:
     """Sixty-four charges that are ready at once are one write to the server, and sixty-four answers."""
-    side = Side(stores(server.url))
+    side = Side(stores(server.url, timeout=PATIENT))
     await side(Principal(id="a"), "hello")
     await side.store.sync()
     line, batches = side.store._line, []
@@ -110,7 +110,7 @@ async def test_calls_of_one_turn_travel_together(
 
 async def test_the_servers_clock_rules(server: Any, stores: Callable[..., Any]) -> None:
     """Workers whose own clocks are an hour apart spend one budget at one time."""
-    early, late = stores(server.url), stores(server.url)
+    early, late = stores(server.url, timeout=PATIENT), stores(server.url, timeout=PATIENT)
 
     class Skewed:
         def __init__(self, by: float) -> None:
