@@ -64,17 +64,35 @@ def harvest(writer: Callable[..., Any]) -> Callable[..., list[dict[str, Any]]]:
     return make
 
 
+def written(rows: list[dict[str, Any]], folder: Path) -> Path:
+    """Write *rows* as a trace, in time order, and return where it is."""
+    path = folder / "trace.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in sorted(rows, key=lambda one: one["at"])), "utf-8")
+    return path
+
+
+def calibrated(path: Path, **options: Any) -> Calibrated:
+    """Calibrate by a trace, in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    chosen = Options(**{"trace": str(path), "quiet": True, "alpha": 0.05, "json": True} | options)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = run(chosen)
+    return Calibrated(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Give what writes rows as a trace."""
+    return lambda rows: written(rows, tmp_path)
+
+
 @pytest.fixture
 def calibrate(tmp_path: Path) -> Callable[..., Calibrated]:
-    """Give what calibrates by rows, in time order, in this process."""
+    """Give what calibrates by rows."""
+    return lambda rows, **options: calibrated(written(rows, tmp_path), **options)
 
-    def go(rows: list[dict[str, Any]], **options: Any) -> Calibrated:
-        path = tmp_path / "trace.jsonl"
-        path.write_text("".join(json.dumps(one) + "\n" for one in sorted(rows, key=lambda one: one["at"])), "utf-8")
-        out, err = io.StringIO(), io.StringIO()
-        chosen = Options(**{"trace": str(path), "quiet": True, "alpha": 0.05, "json": True} | options)
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = run(chosen)
-        return Calibrated(code, out.getvalue(), err.getvalue())
 
-    return go
+@pytest.fixture(scope="session")
+def fitted(people: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Calibrated:
+    """Give what comes of the people alone."""
+    return calibrated(written(people(), tmp_path_factory.mktemp("fitted")))

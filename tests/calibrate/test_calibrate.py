@@ -30,11 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_program_is_the_policy_that_was_fitted(
-    people: Callable[..., Any], calibrate: Callable[..., Any]
-) -> None:
+def test_the_program_is_the_policy_that_was_fitted(fitted: Any) -> None:
     """What is printed runs as it stands, and its policy has the nulls that the JSON tells."""
-    found = calibrate(people())
+    found = fitted
     namespace: dict[str, Any] = {}
     exec(found.made["program"], namespace)  # noqa: S102 (what we printed ourselves)
     (affinity,) = namespace["policy"].cohort_signals
@@ -47,15 +45,13 @@ def test_the_program_is_the_policy_that_was_fitted(
 
 
 def test_the_promise_holds_for_people_it_was_not_fitted_to(
-    people: Callable[..., Any], calibrate: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    people: Callable[..., Any], fitted: Any, write: Callable[..., Path], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of other people of the same kind no more than alpha are tightened by the policy that was printed."""
-    made = calibrate(people()).made
+    made, other = fitted.made, write(people(seed=6))
     (tmp_path / "calibrated_policy.py").write_text(made["program"], "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    other = tmp_path / "other.jsonl"
-    calibrate(people(seed=6))
-    (tmp_path / "trace.jsonl").rename(other)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         code = replay(ReplayOptions(trace=str(other), policies=("calibrated_policy:policy",), quiet=True,
                                     fail_if=("tightened_share > 5%",)))
@@ -68,11 +64,11 @@ def test_the_promise_holds_for_people_it_was_not_fitted_to(
 
 @pytest.mark.parametrize(("requests", "accounts"), [(600, 6), (66, 33)])
 def test_a_campaign_inside_does_not_drag_the_nulls(
-    requests: int, accounts: int, people: Callable[..., Any], harvest: Callable[..., Any], calibrate: Callable[..., Any]
+    requests: int, accounts: int, people: Callable[..., Any], harvest: Callable[..., Any],
+    calibrate: Callable[..., Any], fitted: Any,
 ) -> None:
     """They stay within 10 %: a large harvest is found and left out, and 2 % of all requests weigh little unfound."""
-    crowd_alone, mixed = people(), [*people(), *harvest(requests, accounts)]
-    without, among = calibrate(crowd_alone).made, calibrate(mixed).made
+    without, among = fitted.made, calibrate([*people(), *harvest(requests, accounts)]).made
 
     assert among["principals"] == without["principals"] + accounts
     assert among["found"] == (accounts if requests == 600 else 0)
@@ -179,12 +175,10 @@ def test_a_tail_hardly_moves_with_a_minority_at_the_edge(share: float) -> None:
 
 
 def test_the_command_prints_only_the_program(
-    people: Callable[..., Any], calibrate: Callable[..., Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    people: Callable[..., Any], write: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without ``--json`` standard output is what can be sent into a file: comments that say how sure, and Python."""
-    calibrate(people())
-    capsys.readouterr()
-    code = main(["calibrate", str(tmp_path / "trace.jsonl"), "--alpha", "0.05", "--quiet"])
+    code = main(["calibrate", str(write(people())), "--alpha", "0.05", "--quiet"])
     out, err = capsys.readouterr()
 
     assert (code, err) == (0, "")
@@ -194,10 +188,9 @@ def test_the_command_prints_only_the_program(
     compile(out, "policy.py", "exec")
 
 
-def test_standard_input_is_read_once(people: Callable[..., Any], calibrate: Callable[..., Any], tmp_path: Path) -> None:
+def test_standard_input_is_read_once(people: Callable[..., Any], fitted: Any, write: Callable[..., Path]) -> None:
     """A file that is redirected to it, or a pipe, gives the nulls that the file gives, if nobody is left out."""
-    named = calibrate(people()).made
-    trace = tmp_path / "trace.jsonl"
+    named, trace = fitted.made, write(people())
     command = [sys.executable, "-m", "ratelimit", "calibrate", "-", "--alpha", "0.05", "--json", "--quiet"]
     with trace.open("rb") as given:
         redirected = subprocess.run(command, stdin=given, capture_output=True, check=True, timeout=60)
