@@ -33,7 +33,7 @@ TERMS = Terms(
 )
 TIMEOUT = 0.1
 SLACK = 0.4  # two busy cores
-#: For a server that answers at once, or says no at once: where grants are counted exactly, none may be counted once more
+#: For a server that answers at once, or says no at once: where grants are counted exactly, none may count once more
 #: because a busy machine brought its answer late.
 PATIENT = timedelta(seconds=10)
 
