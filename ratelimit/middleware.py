@@ -107,7 +107,7 @@ class RateLimitMiddleware:
             await self._other(scope, receive, send)
             return
         rules, path = self._in_force(), route_path(scope)
-        route = rules.route(scope["method"].upper(), path)
+        route = rules.routes.of(scope["method"].upper(), path)
         if not route.policies:
             await self._app(scope, receive, send)
             return

@@ -8,6 +8,7 @@ from ratelimit.clock import ManualClock
 from ratelimit.decision import Cause, Decision, Reason
 from ratelimit.edge.bill import Bill
 from ratelimit.edge.predicates import ask
+from ratelimit.edge.routes import Routes
 from ratelimit.engine import Engine
 from ratelimit.identify.enduser import end_user_of
 from ratelimit.stores import MemoryStore
@@ -18,7 +19,6 @@ from ratelimit.trace.noted import Noted
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ratelimit.dialects import Dialect
     from ratelimit.engine import Plan
     from ratelimit.policy import Policy
     from ratelimit.principal import Principal
@@ -31,7 +31,6 @@ SECRET = b"ratelimit replay: one trace, one result"
 
 _UNGOVERNED = Decision(allowed=True)
 _EXEMPT = Decision(allowed=True, exempt=True)
-_MOST_ROUTES = 4096
 
 
 class Settled(NamedTuple):
@@ -68,7 +67,7 @@ class Deciding:
             policy.name for policy in self.policies
             if policy.when is None and policy.exempt is None and not any(callable(one.cost) for one in policy.budgets)
         )
-        self._routes: dict[tuple[str, str], list[tuple[Policy, Dialect]]] = {}
+        self._routes = Routes(self.policies)
 
     def decision_of(self, case: Asked) -> Decision:
         """Decide one case, and learn it."""
@@ -95,7 +94,7 @@ class Deciding:
 
     def _decision(self, case: Asked) -> Decision:
         try:
-            for policy, dialect in self._governing(case):
+            for policy, dialect in self._routes.of(case.method, case.path).policies:
                 if case.outline is not None and policy.name in self._flat and self.takes(case.principal):
                     again = self._again(policy, case.outline, case.principal, case.now)
                     if again is not None:
@@ -108,22 +107,6 @@ class Deciding:
             return _refused(Cause.UNAVAILABLE, type(error).__name__, "A function or the store failed.")
         self.passed("ungoverned")
         return _UNGOVERNED
-
-    def _governing(self, case: Asked) -> list[tuple[Policy, Dialect]]:
-        """Return the policies that may govern, each with its dialect: as far as the first that does so for certain."""
-        route = case.method, case.path
-        found = self._routes.get(route)
-        if found is None:
-            found = []
-            for policy in self.policies:
-                if policy.governs(*route):
-                    found.append((policy, policy.dialect_for(route[1])))
-                    if policy.when is None:
-                        break
-            if len(self._routes) >= _MOST_ROUTES:  # paths may hold ids: no trace makes this grow
-                self._routes.clear()
-            self._routes[route] = found
-        return found
 
     def _agrees(self, policy: Policy, request: Request) -> bool:
         return policy.when is None or ask(
