@@ -79,7 +79,8 @@ def admit(
         if seat.held:
             tier = max(tier, seat.shown)
             shares.append((ref, cohort, seat, True))
-    own, alone = _grants(mine, charges, own_tier, now), payer is None and not shares and not charges.lease
+    own = _grants(mine, charges, own_tier, now)
+    alone = payer is None and not shares and not charges.lease
     if alone and mine.at <= now and not [grant for grant in own if not grant.allowed]:  # most requests by far
         return Admission(
             allowed=True, own_tier=own_tier, tier=tier, continues=continues, seats=tuple(seats), reasons=(),

@@ -107,8 +107,7 @@ class Engine:
         if prompts and prompts[-1].earlier:  # it may continue a conversation, and that is looked at more kindly
             return None
         costs = self._costs_of(policy, request)
-        plain = not (terms.watches or policy.cohorts)  # see _plain
-        trusted = not plain and policy.trust.of(principal, now=now) >= policy.trust.trusted_at
+        trusted = self._trust_of(policy, principal, now) >= policy.trust.trusted_at
         return found if found.covers(costs, terms, trusted=trusted, orders=orders) else None
 
     def plan(
@@ -121,9 +120,8 @@ class Engine:
         orders  what people ordered about it.
         """
         keys, terms = self._keys[policy.name], self._terms[policy.name]
-        if not (terms.watches or policy.cohorts):
-            return self._plain(policy, request, principal, body=body, now=now, lease=lease, orders=orders)
-        trust = policy.trust.of(principal, now=now)
+        trust = self._trust_of(policy, principal, now)
+        # A policy of budgets alone has no cohorts to be kind in, and does not read the body for them.
         prompts = request.reading.prompts if terms.watches else ()
         cohorts, shares = self._cohorts(policy, request, principal)
         if orders.without:
@@ -144,28 +142,6 @@ class Engine:
             on_store_error=policy.on_store_error,
         )
         return Plan(policy=policy, request=request, charges=charges, body=body, trust=trust, shares=shares)
-
-    def _plain(
-        self, policy: Policy, request: Request, principal: Principal, *, body: bytes, now: float, lease: int,
-        orders: Orders,
-    ) -> Plan:
-        """Plan for a policy of budgets alone: it has no cohorts to be kind in, and does not read the body for them."""
-        keys, terms = self._keys[policy.name], self._terms[policy.name]
-        charges = Charges(
-            principal=keys.of(principal.id),
-            payer=None if principal.payer is None else keys.of(principal.payer),
-            cohorts=(),
-            costs=self._costs_of(policy, request),
-            terms=terms,
-            trusted=False,
-            held_at=policy.presumption.unknown,
-            earlier=(),
-            now=now,
-            lease=lease,
-            orders=orders,
-            on_store_error=policy.on_store_error,
-        )
-        return Plan(policy=policy, request=request, charges=charges, body=body, trust=0.0, shares=())
 
     def settle(self, plan: Plan, charged: Charged) -> tuple[Decision, Fold | None]:
         """Decide, and say what is to be learned if the request is answered; ``None``: nothing.
@@ -302,6 +278,11 @@ class Engine:
             tight=charged.admission.own_tier >= Tier.SOFT,
             now=charged.now,
         )
+
+    def _trust_of(self, policy: Policy, principal: Principal, now: float) -> float:
+        """Return the trust of *principal*; 0 where nothing hangs on it, as no behaviour is looked at."""
+        looks = policy.cohorts or self._terms[policy.name].watches
+        return policy.trust.of(principal, now=now) if looks else 0.0
 
     def _costs_of(self, policy: Policy, request: Request) -> tuple[float, ...]:
         costs = self._costs[policy.name]

@@ -188,8 +188,7 @@ def _message(decision: Decision, wait: float, *, behavioural: bool) -> Iterable[
 
 
 def _said(decision: Decision, causes: set[Cause]) -> str:
-    if Cause.OPERATOR in causes and any(reason.name == BLOCK for reason in decision.reasons
-                                        if reason.cause is Cause.OPERATOR):
+    if any(reason.cause is Cause.OPERATOR and reason.name == BLOCK for reason in decision.reasons):
         return "Access is suspended."
     if causes == {Cause.CONCURRENCY}:
         return "Too many requests are in flight at once."

@@ -166,7 +166,6 @@ def test_what_a_request_of_budgets_alone_is_charged() -> None:
     assert (charges.costs, charges.now, charges.lease) == ((2.0,), NOW, 77)
     assert (charges.orders, charges.on_store_error) == (Orders(least=Tier.SOFT), "open")
     assert (charges.cohorts, charges.earlier, charges.trusted, charges.aged) == ((), (), False, False)
-    assert charges.held_at == policy.presumption.unknown
     assert charges.terms.slots == 3
     assert charges.plain
     assert (plan.trust, plan.shares, plan.body, plan.policy, plan.request.reading.count) == (0.0, (), b"all", policy, 2)

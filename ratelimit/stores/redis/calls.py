@@ -72,8 +72,12 @@ class Calls:
         if owed.alone and mine is not None:
             account, fields = wire.principal_fields(mine, room)
             known = [account, *fields]
-        return owed.call([self.principal(key) for key in accounts], [self.cohort(key) for key in owed.pools],
-                         self._terms.of(charges.terms), given=self._given, ttl=self._ttl, known=known)
+        keys = [*map(self.principal, accounts), *map(self.cohort, owed.pools)]
+        told = wire.adjustment_of(
+            owed.units, [*owed.pools.values()], back=owed.back, taken=owed.taken, principals=len(accounts),
+            least=int(charges.orders.least), alone=owed.alone, now=owed.now if self._given else False, ttl=self._ttl,
+        )
+        return call("adjust", keys, self._terms.of(charges.terms), told, *known)
 
     def merge_principal(self, key: bytes, mine: PrincipalProfile, room: int, terms: Terms) -> Call:
         """Return the call that brings back a principal that the server lost."""

@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ratelimit.stores.redis.line import Call, call
-from ratelimit.stores.redis.wire import adjustment_of
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -49,20 +46,6 @@ class Sum(msgspec.Struct, kw_only=True):
         if adjustment.lease and self.taken.pop(adjustment.lease, None) is None:
             self.back.append(adjustment.lease)
             del self.back[:-_MOST_LEASES]
-
-    def call(
-        self, principals: list[str], pools: list[str], terms: bytes, *, given: bool, ttl: int, known: list[bytes | str]
-    ) -> Call:
-        """Return the call by which the server is told, with the keys of accounts.
-
-        given  whether the caller's clock rules.
-        known  the account and fields of the principal as this process knows them, if the server may know nothing.
-        """
-        now = self.now if given else False
-        told = adjustment_of(self.units, [*self.pools.values()], back=self.back, taken=self.taken,
-                             principals=len(principals), least=int(self.charges.orders.least), alone=self.alone,
-                             now=now, ttl=ttl)
-        return call("adjust", [*principals, *pools], terms, told, *known)
 
 
 class Owed:
