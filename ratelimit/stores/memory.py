@@ -41,7 +41,7 @@ _NEW, _KNOWN, _TIGHT = 0, 1, 2
 class MemoryStore:
     """Keeps profiles and budgets in this process: exact, fast, gone when the process goes, multiplied by its workers.
 
-    principals  the most that are kept; 1 or more. About 6 KB each once they are known.
+    principals  the most that are kept; 1 or more. 6 to 8 KB each once they are long known.
     cohorts     the most that are kept; 1 or more. About 10 KB each for those with several members, below 1 KB for most.
     ttl         how long an idle one is kept. Choose it longer than the policy's ``ladder.forgives_after``, or evidence
                 is forgiven when it ends.
